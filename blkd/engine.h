@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * An engine carries out I/O for one queue: it knows the backing and host
+ * memory, no guest, ring or message.  One struct engine a queue thread;
+ * nothing here is shared between threads.
+ *
+ *	submit	takes an operation; it may finish at once or later
+ *	kick	hands what was taken to the kernel (one call a batch)
+ *	reap	gives back finished operations, in any order
+ *
+ * An operation belongs to the engine from submit to reap; its iovecs are
+ * scratch.  `wait_fd` is readable when reap would return something; -1 for
+ * an engine that finishes everything inside submit.
+ */
+#ifndef BLKD_ENGINE_H
+#define BLKD_ENGINE_H
+
+#include <sys/uio.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct backing;
+struct engine;
+
+enum engine_op_type {
+	ENGINE_READ,
+	ENGINE_WRITE,
+	ENGINE_FLUSH,
+	ENGINE_DISCARD,
+	ENGINE_ZERO,
+};
+
+struct engine_op {
+	enum engine_op_type	 type;
+	bool			 unmap;		/* ENGINE_ZERO */
+	uint64_t		 offset;	/* bytes in the backing */
+	uint64_t		 bytes;
+	struct iovec		*iov;		/* READ and WRITE */
+	size_t			 niov;
+	uint64_t		 zeroed;	/* out: bytes past the end */
+	int			 error;		/* out: 0 or errno */
+	struct engine_op	*next;		/* the engine's */
+};
+
+struct engine_ops {
+	const char	*name;
+	struct engine	*(*make)(struct backing *, unsigned depth);
+	void		 (*submit)(struct engine *, struct engine_op *);
+	void		 (*kick)(struct engine *);
+	struct engine_op *(*reap)(struct engine *);	/* NULL: none */
+	int		 (*wait_fd)(const struct engine *);
+	void		 (*free)(struct engine *);	/* waits for the last */
+};
+
+extern const struct engine_ops engine_sync;
+
+#endif /* BLKD_ENGINE_H */

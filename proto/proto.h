@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The messages of vmmd: numbers, shapes, limits.
+ *
+ * Every channel is a SOCK_SEQPACKET socketpair, and every message is one
+ * packet: a header, a fixed-size body, and up to PROTO_FDS_MAX descriptors
+ * by SCM_RIGHTS.  Integers are in host order: both ends are on one machine
+ * and of one build (the version in the header says so).
+ *
+ *	control channel	monitor <-> blkd	1xx down, 2xx up
+ *	MMIO channel	vm <-> blkd		3xx
+ *	machine channel	monitor <-> vm		4xx down, 5xx up
+ *
+ * Numbers are never reused.  Fields that come from another process carry
+ * the prefix m_; table.c has the facts of each type and checks them before
+ * a handler sees the message.
+ */
+#ifndef PROTO_PROTO_H
+#define PROTO_PROTO_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define PROTO_MAGIC		0x646d6d76u	/* "vmmd", little-endian */
+#define PROTO_VERSION		1
+
+#define PROTO_FDS_MAX		16	/* descriptors in one packet */
+#define PROTO_PACKET_MAX	4096	/* bytes, header included */
+
+#define PROTO_NAME_MAX		32	/* a disk's or machine's name, with NUL */
+#define PROTO_TEXT_MAX		224	/* a sentence, with NUL */
+#define PROTO_SERIAL_SIZE	20	/* virtio 1.2, 5.2.6: not terminated */
+#define PROTO_CMDLINE_MAX	2048	/* the kernel's, with NUL */
+#define PROTO_QUEUES_MAX	8	/* virtqueues of one disk */
+#define PROTO_QUEUE_SIZE_MAX	1024	/* entries of one virtqueue */
+#define PROTO_DISKS_MAX		16	/* disks of one machine */
+#define PROTO_VCPUS_MAX		64
+#define PROTO_ACCESS_MAX	8	/* bytes of one register access */
+
+enum proto_type {
+	PROTO_BLK_ATTACH	= 100,
+	PROTO_BLK_DETACH	= 101,
+	PROTO_BLK_PAUSE		= 102,
+	PROTO_BLK_RESUME	= 103,
+	PROTO_BLK_PING		= 104,
+
+	PROTO_BLK_READY		= 200,
+	PROTO_BLK_FAIL		= 201,
+	PROTO_BLK_PAUSED	= 202,
+	PROTO_BLK_RESUMED	= 203,
+	PROTO_BLK_PONG		= 204,
+	PROTO_BLK_REPLACE	= 205,
+
+	PROTO_MMIO_READ		= 300,
+	PROTO_MMIO_DATA		= 301,
+	PROTO_MMIO_WRITE	= 302,
+	PROTO_MMIO_ACK		= 303,
+	PROTO_MMIO_NOTIFY	= 304,
+
+	PROTO_VM_MACHINE	= 400,
+	PROTO_VM_DISK		= 401,
+	PROTO_VM_RUN		= 402,
+	PROTO_VM_STOP		= 403,
+
+	PROTO_VM_READY		= 500,
+	PROTO_VM_FAIL		= 501,
+	PROTO_VM_EXIT		= 502,
+	PROTO_VM_STUCK		= 503,
+};
+
+/* First in every packet. */
+struct proto_header {
+	uint32_t	m_magic;	/* PROTO_MAGIC */
+	uint16_t	m_version;	/* PROTO_VERSION */
+	uint16_t	m_type;		/* enum proto_type */
+	uint32_t	m_length;	/* bytes of the packet, header included */
+	uint32_t	m_sequence;	/* sender's; an answer repeats its question's */
+};
+static_assert(sizeof(struct proto_header) == 16, "header is 16 bytes");
+
+/*
+ * A message that is its type alone: DETACH, PAUSE, RESUME, PING, their
+ * answers, VM_RUN, VM_STOP, MMIO_ACK.
+ */
+struct proto_empty {
+	struct proto_header	m_hdr;
+};
+
+/* --- control channel, monitor to blkd --------------------------------- */
+
+enum proto_disk_flag {
+	PROTO_DISK_READONLY	= 1u << 0,	/* offer VIRTIO_BLK_F_RO */
+	PROTO_DISK_STRICT	= 1u << 1,	/* a missing layer is fatal */
+	PROTO_DISK_DIRECT	= 1u << 2,	/* backing opened O_DIRECT */
+};
+#define PROTO_DISK_FLAGS	(PROTO_DISK_READONLY | PROTO_DISK_STRICT | \
+	PROTO_DISK_DIRECT)
+
+/* Descriptors of ATTACH, in this order; m_queues kicks at the end. */
+enum proto_attach_fd {
+	PROTO_ATTACH_GMEM,	/* memfd, sealed: guest memory, read-write */
+	PROTO_ATTACH_STATE,	/* memfd, sealed: struct state, read-write */
+	PROTO_ATTACH_DOORBELL,	/* memfd, sealed: struct doorbell, read-write */
+	PROTO_ATTACH_BACKING,	/* regular file or block device */
+	PROTO_ATTACH_MMIO,	/* SOCK_SEQPACKET: the MMIO channel */
+	PROTO_ATTACH_IRQ,	/* eventfd: KVM_IRQFD of the interrupt line */
+	PROTO_ATTACH_KICK,	/* eventfd a queue: KVM_IOEVENTFD of its kicks */
+};
+static_assert(PROTO_ATTACH_KICK + PROTO_QUEUES_MAX <= PROTO_FDS_MAX,
+    "every kick of a disk fits into one packet");
+
+/* "Become this disk."  Answered by READY or FAIL. */
+struct proto_blk_attach {
+	struct proto_header	m_hdr;
+	char		m_name[PROTO_NAME_MAX];	/* for the log and the title */
+	uint8_t		m_serial[PROTO_SERIAL_SIZE]; /* NUL-padded */
+	uint32_t	m_flags;	/* enum proto_disk_flag */
+	uint64_t	m_memory;	/* bytes of guest memory */
+	uint32_t	m_queues;	/* 1..PROTO_QUEUES_MAX */
+	uint32_t	m_queue_size;	/* QueueNumMax: a power of two */
+	uint32_t	m_block_size;	/* 512 or 4096 */
+	uint32_t	m_incarnation;	/* 0 for the first, +1 a respawn */
+};
+static_assert(sizeof(struct proto_blk_attach) == 104, "no padding");
+
+/* --- control channel, blkd to monitor --------------------------------- */
+
+/* Layers of the sandbox, in the order in which they are entered. */
+enum proto_layer {
+	PROTO_LAYER_USERNS	= 1u << 0,
+	PROTO_LAYER_NAMESPACES	= 1u << 1,	/* mount, pid, net, ipc, uts */
+	PROTO_LAYER_ROOT	= 1u << 2,	/* empty root by pivot_root */
+	PROTO_LAYER_CHROOT	= 1u << 3,	/* empty root by chroot */
+	PROTO_LAYER_IDS		= 1u << 4,	/* own uid and gid */
+	PROTO_LAYER_CAPS	= 1u << 5,	/* no capability in any set */
+	PROTO_LAYER_NNP		= 1u << 6,	/* no_new_privs */
+	PROTO_LAYER_NODUMP	= 1u << 7,	/* not dumpable */
+	PROTO_LAYER_LANDLOCK	= 1u << 8,
+	PROTO_LAYER_RLIMITS	= 1u << 9,
+	PROTO_LAYER_MDWE	= 1u << 10,	/* memory-deny-write-execute */
+	PROTO_LAYER_SECCOMP	= 1u << 11,
+};
+#define PROTO_LAYERS		((1u << 12) - 1)
+
+struct proto_blk_ready {
+	struct proto_header	m_hdr;
+	uint32_t	m_layers;	/* enum proto_layer that hold */
+	uint32_t	m_replayed;	/* requests of the predecessor run again */
+	uint64_t	m_capacity;	/* 512-byte sectors */
+};
+static_assert(sizeof(struct proto_blk_ready) == 32, "no padding");
+
+/* FAIL, of a disk or of the machine: why the start cannot go on. */
+struct proto_fail {
+	struct proto_header	m_hdr;
+	int32_t		m_errno;	/* > 0 */
+	char		m_text[PROTO_TEXT_MAX];	/* a sentence, NUL-terminated */
+};
+static_assert(sizeof(struct proto_fail) == 244, "no padding");
+
+enum proto_replace_reason {
+	PROTO_REPLACE_RESET	= 1,	/* I/O outlived a reset by 1 s */
+	PROTO_REPLACE_LAST	= PROTO_REPLACE_RESET,
+};
+
+/* "Kill me and attach a successor": what cannot be mended from inside. */
+struct proto_blk_replace {
+	struct proto_header	m_hdr;
+	uint32_t	m_reason;	/* enum proto_replace_reason */
+};
+static_assert(sizeof(struct proto_blk_replace) == 20, "no padding");
+
+/* --- MMIO channel ------------------------------------------------------ */
+
+/* A register read by a vCPU; answered by DATA. */
+struct proto_mmio_read {
+	struct proto_header	m_hdr;
+	uint32_t	m_offset;	/* in the 4 KiB window */
+	uint32_t	m_size;		/* 1, 2, 4 or 8 bytes */
+};
+static_assert(sizeof(struct proto_mmio_read) == 24, "no padding");
+
+struct proto_mmio_data {
+	struct proto_header	m_hdr;
+	uint64_t	m_value;	/* little-endian, m_size bytes count */
+};
+static_assert(sizeof(struct proto_mmio_data) == 24, "no padding");
+
+/* A register write by a vCPU; answered by ACK. */
+struct proto_mmio_write {
+	struct proto_header	m_hdr;
+	uint32_t	m_offset;
+	uint32_t	m_size;
+	uint64_t	m_value;
+};
+static_assert(sizeof(struct proto_mmio_write) == 32, "no padding");
+
+/* A kick, where ioeventfd is switched off; not answered. */
+struct proto_mmio_notify {
+	struct proto_header	m_hdr;
+	uint32_t	m_queue;	/* < PROTO_QUEUES_MAX */
+};
+static_assert(sizeof(struct proto_mmio_notify) == 20, "no padding");
+
+/* --- machine channel, monitor to vm ------------------------------------ */
+
+enum proto_machine_flag {
+	PROTO_MACHINE_INITRD	= 1u << 0,	/* an initrd is among the fds */
+	PROTO_MACHINE_STRICT	= 1u << 1,	/* a missing layer is fatal */
+};
+#define PROTO_MACHINE_FLAGS	(PROTO_MACHINE_INITRD | PROTO_MACHINE_STRICT)
+
+/* Descriptors of MACHINE, in this order. */
+enum proto_machine_fd {
+	PROTO_MACHINE_KVM,		/* /dev/kvm */
+	PROTO_MACHINE_GMEM,		/* memfd, sealed: guest memory */
+	PROTO_MACHINE_KERNEL,		/* regular file, read-only */
+	PROTO_MACHINE_SERIAL_IN,	/* the guest's keyboard */
+	PROTO_MACHINE_SERIAL_OUT,	/* the guest's screen */
+	PROTO_MACHINE_INITRD_FD,	/* regular file, read-only; optional */
+};
+
+/* "Be this machine."  The disks follow; READY or FAIL answers the last. */
+struct proto_vm_machine {
+	struct proto_header	m_hdr;
+	char		m_name[PROTO_NAME_MAX];
+	uint64_t	m_memory;	/* bytes: a multiple of 2 MiB */
+	uint32_t	m_vcpus;	/* 1..PROTO_VCPUS_MAX */
+	uint32_t	m_disks;	/* 0..PROTO_DISKS_MAX DISK messages follow */
+	uint32_t	m_flags;	/* enum proto_machine_flag */
+	uint32_t	m_reserved;	/* 0 */
+	char		m_cmdline[PROTO_CMDLINE_MAX];	/* NUL-terminated */
+};
+static_assert(sizeof(struct proto_vm_machine) <= PROTO_PACKET_MAX,
+    "a machine fits into one packet");
+
+enum proto_vm_disk_flag {
+	PROTO_VM_DISK_SUCCESSOR	= 1u << 0,	/* a new channel, all else kept */
+	PROTO_VM_DISK_MESSAGE	= 1u << 1,	/* kicks by NOTIFY, no ioeventfd */
+};
+#define PROTO_VM_DISK_FLAGS	(PROTO_VM_DISK_SUCCESSOR | PROTO_VM_DISK_MESSAGE)
+
+/*
+ * Descriptors of DISK, in this order; m_queues kicks at the end.  With
+ * SUCCESSOR the channel comes alone.
+ */
+enum proto_vm_disk_fd {
+	PROTO_VM_DISK_MMIO,	/* SOCK_SEQPACKET: the MMIO channel */
+	PROTO_VM_DISK_DOORBELL,	/* memfd, sealed: struct doorbell */
+	PROTO_VM_DISK_IRQ,	/* eventfd */
+	PROTO_VM_DISK_KICK,	/* eventfd a queue */
+};
+
+/* A disk of the machine, or the new channel of one that was respawned. */
+struct proto_vm_disk {
+	struct proto_header	m_hdr;
+	uint32_t	m_index;	/* < m_disks of MACHINE */
+	uint32_t	m_flags;	/* enum proto_vm_disk_flag */
+	uint32_t	m_queues;	/* 1..PROTO_QUEUES_MAX */
+	uint32_t	m_reserved;	/* 0 */
+};
+static_assert(sizeof(struct proto_vm_disk) == 32, "no padding");
+
+/* --- machine channel, vm to monitor ------------------------------------ */
+
+struct proto_vm_ready {
+	struct proto_header	m_hdr;
+	uint32_t	m_layers;	/* enum proto_layer that hold */
+	uint32_t	m_reserved;	/* 0 */
+};
+static_assert(sizeof(struct proto_vm_ready) == 24, "no padding");
+
+enum proto_exit_reason {
+	PROTO_EXIT_POWEROFF	= 1,
+	PROTO_EXIT_RESET	= 2,	/* i8042, ACPI reset register */
+	PROTO_EXIT_CRASH	= 3,	/* triple fault */
+	PROTO_EXIT_KVM		= 4,	/* KVM gave up: m_detail, m_rip */
+	PROTO_EXIT_DEBUG	= 5,	/* debug-exit port: m_detail is the byte */
+	PROTO_EXIT_STOPPED	= 6,	/* VM_STOP was obeyed */
+	PROTO_EXIT_LAST		= PROTO_EXIT_STOPPED,
+};
+
+/* The guest has ended; the vm process ends next. */
+struct proto_vm_exit {
+	struct proto_header	m_hdr;
+	uint32_t	m_reason;	/* enum proto_exit_reason */
+	uint32_t	m_detail;	/* see the reasons */
+	uint64_t	m_rip;		/* of the vCPU that ended it */
+	char		m_text[PROTO_TEXT_MAX];	/* a sentence, NUL-terminated */
+};
+static_assert(sizeof(struct proto_vm_exit) == 256, "no padding");
+
+/* A disk has not answered a register access within its time. */
+struct proto_vm_stuck {
+	struct proto_header	m_hdr;
+	uint32_t	m_index;	/* of the disk */
+};
+static_assert(sizeof(struct proto_vm_stuck) == 20, "no padding");
+
+#endif /* PROTO_PROTO_H */
