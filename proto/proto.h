@@ -121,7 +121,7 @@ struct proto_blk_attach {
 	uint32_t	m_block_size;	/* 512 or 4096 */
 	uint32_t	m_incarnation;	/* 0 for the first, +1 a respawn */
 };
-static_assert(sizeof(struct proto_blk_attach) == 104, "no padding");
+static_assert(sizeof(struct proto_blk_attach) == 96, "no padding");
 
 /* --- control channel, blkd to monitor --------------------------------- */
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The facts of each message type.  Runs in every process; pure functions
+ * over bytes that a peer wrote and nothing is known of.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "proto/proto.h"
+#include "proto/table.h"
+
+#define KNOWN_BITS(v, bits)	(((v) & ~(uint32_t)(bits)) == 0)
+#define IN_RANGE(v, lo, hi)	((v) >= (lo) && (v) <= (hi))
+
+static bool
+is_power_of_two(uint32_t v)
+{
+	return v != 0 && (v & (v - 1)) == 0;
+}
+
+/* Terminated within its field. */
+static bool
+is_string(const char *s, size_t size)
+{
+	return memchr(s, '\0', size) != NULL;
+}
+
+/* A name: terminated, not empty. */
+static bool
+is_name(const char *s)
+{
+	return s[0] != '\0' && is_string(s, PROTO_NAME_MAX);
+}
+
+/* A register access: a width that x86 has, within its 4 KiB window. */
+static bool
+is_access(uint32_t offset, uint32_t size)
+{
+	return size <= PROTO_ACCESS_MAX && is_power_of_two(size) &&
+	    offset < 4096 && size <= 4096 - offset;
+}
+
+static bool
+valid_attach(const void *packet, size_t nfds)
+{
+	const struct proto_blk_attach *m = packet;
+
+	return is_name(m->m_name) && KNOWN_BITS(m->m_flags, PROTO_DISK_FLAGS) &&
+	    m->m_memory != 0 && IN_RANGE(m->m_queues, 1, PROTO_QUEUES_MAX) &&
+	    nfds == PROTO_ATTACH_KICK + m->m_queues &&
+	    is_power_of_two(m->m_queue_size) &&
+	    m->m_queue_size <= PROTO_QUEUE_SIZE_MAX &&
+	    (m->m_block_size == 512 || m->m_block_size == 4096);
+}
+
+static bool
+valid_ready(const void *packet, size_t nfds)
+{
+	const struct proto_blk_ready *m = packet;
+
+	(void)nfds;
+	return KNOWN_BITS(m->m_layers, PROTO_LAYERS);
+}
+
+static bool
+valid_fail(const void *packet, size_t nfds)
+{
+	const struct proto_fail *m = packet;
+
+	(void)nfds;
+	return m->m_errno > 0 && is_string(m->m_text, sizeof(m->m_text));
+}
+
+static bool
+valid_replace(const void *packet, size_t nfds)
+{
+	const struct proto_blk_replace *m = packet;
+
+	(void)nfds;
+	return IN_RANGE(m->m_reason, 1, PROTO_REPLACE_LAST);
+}
+
+static bool
+valid_mmio_read(const void *packet, size_t nfds)
+{
+	const struct proto_mmio_read *m = packet;
+
+	(void)nfds;
+	return is_access(m->m_offset, m->m_size);
+}
+
+static bool
+valid_mmio_write(const void *packet, size_t nfds)
+{
+	const struct proto_mmio_write *m = packet;
+
+	(void)nfds;
+	return is_access(m->m_offset, m->m_size);
+}
+
+static bool
+valid_notify(const void *packet, size_t nfds)
+{
+	const struct proto_mmio_notify *m = packet;
+
+	(void)nfds;
+	return m->m_queue < PROTO_QUEUES_MAX;
+}
+
+static bool
+valid_machine(const void *packet, size_t nfds)
+{
+	const struct proto_vm_machine *m = packet;
+	bool initrd = m->m_flags & PROTO_MACHINE_INITRD;
+
+	return is_name(m->m_name) &&
+	    KNOWN_BITS(m->m_flags, PROTO_MACHINE_FLAGS) &&
+	    nfds == PROTO_MACHINE_INITRD_FD + (size_t)initrd &&
+	    m->m_memory != 0 && m->m_memory % (UINT64_C(2) << 20) == 0 &&
+	    IN_RANGE(m->m_vcpus, 1, PROTO_VCPUS_MAX) &&
+	    m->m_disks <= PROTO_DISKS_MAX && m->m_reserved == 0 &&
+	    is_string(m->m_cmdline, sizeof(m->m_cmdline));
+}
+
+static bool
+valid_vm_disk(const void *packet, size_t nfds)
+{
+	const struct proto_vm_disk *m = packet;
+	size_t want = PROTO_VM_DISK_KICK + (size_t)m->m_queues;
+
+	if (m->m_flags & PROTO_VM_DISK_SUCCESSOR)
+		want = PROTO_VM_DISK_MMIO + 1;
+	return m->m_index < PROTO_DISKS_MAX &&
+	    KNOWN_BITS(m->m_flags, PROTO_VM_DISK_FLAGS) &&
+	    IN_RANGE(m->m_queues, 1, PROTO_QUEUES_MAX) && nfds == want &&
+	    m->m_reserved == 0;
+}
+
+static bool
+valid_vm_ready(const void *packet, size_t nfds)
+{
+	const struct proto_vm_ready *m = packet;
+
+	(void)nfds;
+	return KNOWN_BITS(m->m_layers, PROTO_LAYERS) && m->m_reserved == 0;
+}
+
+static bool
+valid_vm_exit(const void *packet, size_t nfds)
+{
+	const struct proto_vm_exit *m = packet;
+
+	(void)nfds;
+	return IN_RANGE(m->m_reason, 1, PROTO_EXIT_LAST) &&
+	    is_string(m->m_text, sizeof(m->m_text));
+}
+
+static bool
+valid_vm_stuck(const void *packet, size_t nfds)
+{
+	const struct proto_vm_stuck *m = packet;
+
+	(void)nfds;
+	return m->m_index < PROTO_DISKS_MAX;
+}
+
+#define FACT(t, s, ...)	{ .type = PROTO_##t, .name = #t, \
+	.size = sizeof(struct s), __VA_ARGS__ }
+#define FDS(lo, hi)	.fds_min = (lo), .fds_max = (hi)
+
+static const struct proto_fact facts[] = {
+	FACT(BLK_ATTACH, proto_blk_attach, .valid = valid_attach,
+	    FDS(PROTO_ATTACH_KICK + 1, PROTO_ATTACH_KICK + PROTO_QUEUES_MAX)),
+	FACT(BLK_DETACH, proto_empty),
+	FACT(BLK_PAUSE, proto_empty),
+	FACT(BLK_RESUME, proto_empty),
+	FACT(BLK_PING, proto_empty),
+
+	FACT(BLK_READY, proto_blk_ready, .valid = valid_ready),
+	FACT(BLK_FAIL, proto_fail, .valid = valid_fail),
+	FACT(BLK_PAUSED, proto_empty),
+	FACT(BLK_RESUMED, proto_empty),
+	FACT(BLK_PONG, proto_empty),
+	FACT(BLK_REPLACE, proto_blk_replace, .valid = valid_replace),
+
+	FACT(MMIO_READ, proto_mmio_read, .valid = valid_mmio_read),
+	FACT(MMIO_DATA, proto_mmio_data),
+	FACT(MMIO_WRITE, proto_mmio_write, .valid = valid_mmio_write),
+	FACT(MMIO_ACK, proto_empty),
+	FACT(MMIO_NOTIFY, proto_mmio_notify, .valid = valid_notify),
+
+	FACT(VM_MACHINE, proto_vm_machine, .valid = valid_machine,
+	    FDS(PROTO_MACHINE_INITRD_FD, PROTO_MACHINE_INITRD_FD + 1)),
+	FACT(VM_DISK, proto_vm_disk, .valid = valid_vm_disk,
+	    FDS(1, PROTO_VM_DISK_KICK + PROTO_QUEUES_MAX)),
+	FACT(VM_RUN, proto_empty),
+	FACT(VM_STOP, proto_empty),
+
+	FACT(VM_READY, proto_vm_ready, .valid = valid_vm_ready),
+	FACT(VM_FAIL, proto_fail, .valid = valid_fail),
+	FACT(VM_EXIT, proto_vm_exit, .valid = valid_vm_exit),
+	FACT(VM_STUCK, proto_vm_stuck, .valid = valid_vm_stuck),
+};
+
+#define NFACTS	(sizeof(facts) / sizeof(facts[0]))
+
+const struct proto_fact *
+proto_fact_at(size_t index)
+{
+	return index < NFACTS ? &facts[index] : NULL;
+}
+
+const struct proto_fact *
+proto_fact(uint16_t type)
+{
+	size_t i;
+
+	for (i = 0; i < NFACTS; i++) {
+		if (facts[i].type == type)
+			return &facts[i];
+	}
+	return NULL;
+}
+
+const char *
+proto_name(uint16_t type)
+{
+	const struct proto_fact *fact = proto_fact(type);
+
+	return fact != NULL ? fact->name : "unknown";
+}
+
+enum proto_error
+proto_check(const void *packet, size_t length, size_t nfds)
+{
+	const struct proto_header *h = packet;
+	const struct proto_fact *fact;
+
+	if (length < sizeof(*h))
+		return PROTO_E_SHORT;
+	if (h->m_magic != PROTO_MAGIC)
+		return PROTO_E_MAGIC;
+	if (h->m_version != PROTO_VERSION)
+		return PROTO_E_VERSION;
+	if ((fact = proto_fact(h->m_type)) == NULL)
+		return PROTO_E_TYPE;
+	if (length != fact->size || h->m_length != length)
+		return PROTO_E_LENGTH;
+	if (!IN_RANGE(nfds, fact->fds_min, fact->fds_max))
+		return PROTO_E_FDS;
+	if (fact->valid != NULL && !fact->valid(packet, nfds))
+		return PROTO_E_VALUE;
+	return PROTO_OK;
+}
+
+const char *
+proto_error(enum proto_error error)
+{
+	static const char *const sentences[PROTO_E_COUNT] = {
+		[PROTO_OK] = "no error",
+		[PROTO_E_SYSTEM] = "the system call failed",
+		[PROTO_E_AGAIN] = "nothing was received in time",
+		[PROTO_E_EOF] = "the peer closed the channel",
+		[PROTO_E_TRUNCATED] = "the packet is longer than any message",
+		[PROTO_E_CTRUNCATED] =
+		    "the packet has more descriptors than any message",
+		[PROTO_E_SHORT] = "the packet is shorter than a header",
+		[PROTO_E_MAGIC] = "the packet is not one of this protocol",
+		[PROTO_E_VERSION] =
+		    "the peer speaks another version: install vmmd and blkd"
+		    " of one build",
+		[PROTO_E_TYPE] = "there is no such message",
+		[PROTO_E_LENGTH] = "the message has the wrong length",
+		[PROTO_E_FDS] = "the message has the wrong descriptors",
+		[PROTO_E_VALUE] = "a value of the message is out of range",
+		[PROTO_E_ROLE] = "the message is not one for this process",
+		[PROTO_E_STATE] = "the message is not allowed in this state",
+		[PROTO_E_SEQUENCE] = "the answer is to another question",
+	};
+
+	if ((unsigned)error >= PROTO_E_COUNT)
+		return "unknown error";
+	return sentences[error];
+}
