@@ -2,7 +2,8 @@
 /*
  * A disk as its blkd knows it after ATTACH: checked, mapped, and then not
  * changed, so that every thread of the process may read it.  Only `sectors`
- * changes (a live resize); it is read and written by shared.h accessors.
+ * (a live resize) and `writeback` (the driver's choice) change: the register
+ * thread writes and any thread reads them, by shared.h accessors.
  */
 #ifndef BLKD_DISK_H
 #define BLKD_DISK_H
@@ -18,7 +19,13 @@ struct gmem;
 struct state;
 
 #define DISK_SIZE_MAX	(1u << 20)	/* size_max: bytes of a data buffer */
-#define DISK_SEG_MAX	128u		/* seg_max without INDIRECT_DESC */
+
+/*
+ * What one segment of DISCARD or WRITE_ZEROES may cover, in sectors (2 GiB),
+ * and how many segments one request may have.
+ */
+#define DISK_DISCARD_SECTORS_MAX	(1u << 22)
+#define DISK_DISCARD_SEG_MAX		1u
 
 struct disk {
 	char		 name[PROTO_NAME_MAX];
@@ -28,6 +35,11 @@ struct disk {
 	uint32_t	 queues;	/* 1..PROTO_QUEUES_MAX */
 	uint32_t	 queue_size;	/* QueueNumMax */
 	uint64_t	 sectors;	/* of 512 bytes; changes */
+	/*
+	 * The cache mode now in force, whatever was negotiated.  0: a write
+	 * is stable (fdatasync) before its used element is published.
+	 */
+	uint32_t	 writeback;
 
 	struct gmem	*gmem;
 	struct state	*state;
@@ -36,5 +48,15 @@ struct disk {
 	int		 irqfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
 };
+
+/*
+ * seg_max: data segments of one request.  A request has a header and a
+ * status beside them, and fits into the ring without INDIRECT_DESC too.
+ */
+static inline uint32_t
+disk_seg_max(const struct disk *disk)
+{
+	return disk->queue_size > 2 ? disk->queue_size - 2 : 1;
+}
 
 #endif /* BLKD_DISK_H */
