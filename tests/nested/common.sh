@@ -73,8 +73,8 @@ wait_for()
 stop_pid()
 {
 	kill "$1" 2>/dev/null || return 0
-	wait_for 3 "$1" false
-	[ $? -eq 1 ] || kill -9 "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
-	return 0
+	_ended=0
+	wait_for 3 "$1" false || _ended=$?
+	[ $_ended -eq 1 ] || kill -9 "$1" 2>/dev/null || :
+	wait "$1" 2>/dev/null || :
 }
