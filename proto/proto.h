@@ -207,8 +207,11 @@ static_assert(sizeof(struct proto_mmio_notify) == 20, "no padding");
 enum proto_machine_flag {
 	PROTO_MACHINE_INITRD	= 1u << 0,	/* an initrd is among the fds */
 	PROTO_MACHINE_STRICT	= 1u << 1,	/* a missing layer is fatal */
+	/* name each disk on the command line: virtio_mmio.device= */
+	PROTO_MACHINE_MMIO_CMDLINE = 1u << 2,
 };
-#define PROTO_MACHINE_FLAGS	(PROTO_MACHINE_INITRD | PROTO_MACHINE_STRICT)
+#define PROTO_MACHINE_FLAGS	(PROTO_MACHINE_INITRD | PROTO_MACHINE_STRICT | \
+	PROTO_MACHINE_MMIO_CMDLINE)
 
 /* Descriptors of MACHINE, in this order. */
 enum proto_machine_fd {
