@@ -19,6 +19,8 @@ struct msg {
 		struct proto_blk_ready		ready;
 		struct proto_fail		fail;
 		struct proto_blk_replace	replace;
+		struct proto_blk_limits		limits;
+		struct proto_blk_resized	resized;
 		struct proto_mmio_read		mmio_read;
 		struct proto_mmio_data		mmio_data;
 		struct proto_mmio_write		mmio_write;

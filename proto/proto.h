@@ -43,6 +43,8 @@ enum proto_type {
 	PROTO_BLK_PAUSE		= 102,
 	PROTO_BLK_RESUME	= 103,
 	PROTO_BLK_PING		= 104,
+	PROTO_BLK_LIMITS	= 105,
+	PROTO_BLK_RESIZE	= 106,
 
 	PROTO_BLK_READY		= 200,
 	PROTO_BLK_FAIL		= 201,
@@ -50,6 +52,8 @@ enum proto_type {
 	PROTO_BLK_RESUMED	= 203,
 	PROTO_BLK_PONG		= 204,
 	PROTO_BLK_REPLACE	= 205,
+	PROTO_BLK_LIMITED	= 206,
+	PROTO_BLK_RESIZED	= 207,
 
 	PROTO_MMIO_READ		= 300,
 	PROTO_MMIO_DATA		= 301,
@@ -79,8 +83,8 @@ struct proto_header {
 static_assert(sizeof(struct proto_header) == 16, "header is 16 bytes");
 
 /*
- * A message that is its type alone: DETACH, PAUSE, RESUME, PING, their
- * answers, VM_RUN, VM_STOP, MMIO_ACK.
+ * A message that is its type alone: DETACH, PAUSE, RESUME, PING, RESIZE,
+ * LIMITED, VM_RUN, VM_STOP, MMIO_ACK.
  */
 struct proto_empty {
 	struct proto_header	m_hdr;
@@ -109,6 +113,23 @@ enum proto_attach_fd {
 static_assert(PROTO_ATTACH_KICK + PROTO_QUEUES_MAX <= PROTO_FDS_MAX,
     "every kick of a disk fits into one packet");
 
+/*
+ * The limits of a disk's throttle.  A rate is tokens a second, 0: no limit;
+ * a burst is tokens, 0: one second's worth; a burst needs a rate and is not
+ * below it.
+ */
+struct proto_limits {
+	uint64_t	m_ops_rate;
+	uint64_t	m_ops_burst;
+	uint64_t	m_bytes_rate;
+	uint64_t	m_bytes_burst;
+	uint64_t	m_iops_size;	/* bytes an operation; 0: any size is one */
+};
+static_assert(sizeof(struct proto_limits) == 40, "no padding");
+
+#define PROTO_CPU_ANY	UINT16_MAX	/* a queue may run anywhere */
+#define PROTO_CPUS_MAX	1024		/* CPU numbers are below this */
+
 /* "Become this disk."  Answered by READY or FAIL. */
 struct proto_blk_attach {
 	struct proto_header	m_hdr;
@@ -120,8 +141,17 @@ struct proto_blk_attach {
 	uint32_t	m_queue_size;	/* QueueNumMax: a power of two */
 	uint32_t	m_block_size;	/* 512 or 4096 */
 	uint32_t	m_incarnation;	/* 0 for the first, +1 a respawn */
+	struct proto_limits m_limits;
+	uint16_t	m_cpu[PROTO_QUEUES_MAX];	/* of each queue's thread */
 };
-static_assert(sizeof(struct proto_blk_attach) == 96, "no padding");
+static_assert(sizeof(struct proto_blk_attach) == 152, "no padding");
+
+/* "Other limits from now on."  Answered by LIMITED. */
+struct proto_blk_limits {
+	struct proto_header	m_hdr;
+	struct proto_limits	m_limits;
+};
+static_assert(sizeof(struct proto_blk_limits) == 56, "no padding");
 
 /* --- control channel, blkd to monitor --------------------------------- */
 
@@ -157,6 +187,13 @@ struct proto_fail {
 	char		m_text[PROTO_TEXT_MAX];	/* a sentence, NUL-terminated */
 };
 static_assert(sizeof(struct proto_fail) == 244, "no padding");
+
+/* Answer to RESIZE ("ask the backing for its size"). */
+struct proto_blk_resized {
+	struct proto_header	m_hdr;
+	uint64_t	m_capacity;	/* 512-byte sectors, now */
+};
+static_assert(sizeof(struct proto_blk_resized) == 24, "no padding");
 
 enum proto_replace_reason {
 	PROTO_REPLACE_RESET	= 1,	/* I/O outlived a reset by 1 s */

@@ -40,6 +40,33 @@ is_access(uint32_t offset, uint32_t size)
 	    offset < 4096 && size <= 4096 - offset;
 }
 
+/* A burst needs a rate, and is not below it; buckets count in int64_t. */
+static bool
+is_limit(uint64_t rate, uint64_t burst)
+{
+	return rate <= INT64_MAX && burst <= INT64_MAX &&
+	    (burst == 0 || (rate != 0 && burst >= rate));
+}
+
+static bool
+is_limits(const struct proto_limits *l)
+{
+	return is_limit(l->m_ops_rate, l->m_ops_burst) &&
+	    is_limit(l->m_bytes_rate, l->m_bytes_burst);
+}
+
+static bool
+are_cpus(const uint16_t *cpu)
+{
+	size_t i;
+
+	for (i = 0; i < PROTO_QUEUES_MAX; i++) {
+		if (cpu[i] != PROTO_CPU_ANY && cpu[i] >= PROTO_CPUS_MAX)
+			return false;
+	}
+	return true;
+}
+
 static bool
 valid_attach(const void *packet, size_t nfds)
 {
@@ -50,7 +77,17 @@ valid_attach(const void *packet, size_t nfds)
 	    nfds == PROTO_ATTACH_KICK + m->m_queues &&
 	    is_power_of_two(m->m_queue_size) &&
 	    m->m_queue_size <= PROTO_QUEUE_SIZE_MAX &&
-	    (m->m_block_size == 512 || m->m_block_size == 4096);
+	    (m->m_block_size == 512 || m->m_block_size == 4096) &&
+	    is_limits(&m->m_limits) && are_cpus(m->m_cpu);
+}
+
+static bool
+valid_limits(const void *packet, size_t nfds)
+{
+	const struct proto_blk_limits *m = packet;
+
+	(void)nfds;
+	return is_limits(&m->m_limits);
 }
 
 static bool
@@ -175,6 +212,8 @@ static const struct proto_fact facts[] = {
 	FACT(BLK_PAUSE, proto_empty),
 	FACT(BLK_RESUME, proto_empty),
 	FACT(BLK_PING, proto_empty),
+	FACT(BLK_LIMITS, proto_blk_limits, .valid = valid_limits),
+	FACT(BLK_RESIZE, proto_empty),
 
 	FACT(BLK_READY, proto_blk_ready, .valid = valid_ready),
 	FACT(BLK_FAIL, proto_fail, .valid = valid_fail),
@@ -182,6 +221,8 @@ static const struct proto_fact facts[] = {
 	FACT(BLK_RESUMED, proto_empty),
 	FACT(BLK_PONG, proto_empty),
 	FACT(BLK_REPLACE, proto_blk_replace, .valid = valid_replace),
+	FACT(BLK_LIMITED, proto_empty),
+	FACT(BLK_RESIZED, proto_blk_resized),
 
 	FACT(MMIO_READ, proto_mmio_read, .valid = valid_mmio_read),
 	FACT(MMIO_DATA, proto_mmio_data),

@@ -65,7 +65,7 @@ ATF_TC_BODY(table__valid_packets_are_accepted, tc)
 		ATF_CHECK_EQ_MSG(PROTO_OK,
 		    proto_check(m.bytes, fact->size, nfds), "%s", fact->name);
 	}
-	ATF_CHECK(i >= 24);
+	ATF_CHECK(i >= 28);
 }
 
 ATF_TC_WITHOUT_HEAD(table__types_are_unique_and_sorted);
@@ -145,6 +145,11 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_ATTACH, attach.m_queue_size, 100);
 	SPOIL(BLK_ATTACH, attach.m_queue_size, 2048);
 	SPOIL(BLK_ATTACH, attach.m_block_size, 1024);
+	SPOIL(BLK_ATTACH, attach.m_cpu[7], PROTO_CPUS_MAX);
+	SPOIL(BLK_ATTACH, attach.m_limits.m_ops_rate, UINT64_MAX);
+	SPOIL(BLK_ATTACH, attach.m_limits.m_bytes_burst, 1);
+	SPOIL(BLK_LIMITS, limits.m_limits.m_ops_burst, 1);
+	SPOIL(BLK_LIMITS, limits.m_limits.m_bytes_rate, UINT64_MAX);
 	SPOIL(BLK_READY, ready.m_layers, 1u << 31);
 	SPOIL(BLK_FAIL, fail.m_errno, 0);
 	SPOIL(BLK_FAIL, fail.m_errno, -1);
