@@ -101,7 +101,7 @@ void		 filter_free(struct filter *);
 int		 filter_install(const struct filter *);
 
 /*
- * Is a filter of ours in force?  Every table refuses FILTER_CANARY with
+ * Is a filter of ours in force?  Every filter refuses FILTER_CANARY with
  * FILTER_CANARY_ERRNO, which neither the kernel nor another filter does.
  */
 #define FILTER_CANARY		SCMP_SYS(getppid)

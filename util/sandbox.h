@@ -24,7 +24,7 @@
  *					whatever opens or makes things
  *	sandbox_enter(&policy, &box, &layers, why, sizeof(why))
  *	...read ATTACH, check, map, make the threads...
- *	sandbox_limit_file(box, bytes of the backing)
+ *	sandbox_limit_file(bytes of the backing)
  *	sandbox_narrow(box)		the steady state's filter, all threads
  *	sandbox_free(box)
  *
@@ -48,7 +48,12 @@
 
 struct sandbox;
 
-/* The ids to take as root; 0: a number of its own that no user has. */
+/*
+ * As root the process takes uid and gid.  0 means that nobody has set up a
+ * user for it: it takes a number that no user has and that is its own
+ * (0x70000000 + the host's pid of it: beyond the ranges that distributions,
+ * containers and systemd hand out), else 65534 where that is not mapped.
+ */
 struct sandbox_policy {
 	bool		strict;		/* a missing layer is fatal */
 	uid_t		uid;
@@ -56,6 +61,7 @@ struct sandbox_policy {
 	unsigned	nofile;		/* highest descriptor + 1 */
 	unsigned	threads;	/* the first one included */
 	uint64_t	data;		/* bytes of private memory, 0: any */
+	bool		orphan;		/* lives on when its parent ends */
 	unsigned	sections;	/* enum filter_section, beside the build's */
 	const struct filter_table *table;
 };
@@ -88,7 +94,7 @@ uint32_t	 sandbox_missing(uint32_t layers);
 const char	*sandbox_layer_name(uint32_t layer);
 
 /* No file may grow past this (the image has its size already). */
-int		 sandbox_limit_file(const struct sandbox *, uint64_t bytes);
+int		 sandbox_limit_file(uint64_t bytes);
 
 /* The second stage of the filter, for all threads. */
 int		 sandbox_narrow(struct sandbox *);

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The system calls of blkd, one row each: what they are for, from which
+ * code, in which stage, with which arguments.  What is not here kills the
+ * process; util/filter.h says how to find out what it was.
+ *
+ * Stage START: from the sandbox to the end of ATTACH.  Stage SERVE: the
+ * steady state, at most 25 calls (seccomp_table_test counts them).
+ *
+ * Arguments that lie in memory cannot be checked by a filter: what a
+ * message says and which descriptors it carries is checked by its receiver.
+ */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/futex.h>
+#include <linux/seccomp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+
+#include "blkd/seccomp_table.h"
+
+#define NITEMS(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* What pthread_create(3) asks for, exactly: a thread, never a process. */
+#define CLONE_PTHREAD	(CLONE_VM | CLONE_FS | CLONE_FILES | \
+	CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
+	CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+#define MSG_OURS	(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC | \
+	MSG_EOR | MSG_TRUNC)
+
+/* Private memory of malloc(3), stacks; what ATTACH brought. */
+static const struct filter_way mmap_ways[] = {
+	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
+};
+
+static const struct filter_way mprotect_ways[] = {
+	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
+};
+
+/* Ask what a descriptor is, never change it or its file's locks. */
+static const struct filter_way fcntl_ways[] = {
+	FILTER_WAY(FILTER_INT(1, F_GETFL)),
+	FILTER_WAY(FILTER_INT(1, F_GETFD)),
+	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
+};
+
+static const struct filter_way ioctl_ways[] = {
+	FILTER_WAY(FILTER_INT(1, BLKDISCARD)),
+	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
+	{ FILTER_START, 1, { FILTER_INT(1, BLKGETSIZE64) } },
+	{ FILTER_START, 1, { FILTER_INT(1, BLKSSZGET) } },
+	{ FILTER_START, 1, { FILTER_INT(1, BLKPBSZGET) } },
+};
+
+static const struct filter_way clone_ways[] = {
+	FILTER_WAY(FILTER_LONG(0, CLONE_PTHREAD)),
+};
+
+static const struct filter_way prctl_ways[] = {
+	FILTER_WAY(FILTER_INT(0, PR_SET_NAME)),
+};
+
+static const struct filter_way prlimit64_ways[] = {
+	FILTER_WAY2(FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_FSIZE)),
+	/* pthread_getattr_np(3), pthread_create(3) */
+	{ 0, 3, { FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_STACK),
+	    FILTER_LONG(2, 0) } },
+};
+
+static const struct filter_way sendmsg_ways[] = {
+	FILTER_WAY(FILTER_ONLY(2, MSG_OURS)),
+};
+
+static const struct filter_way recvmsg_ways[] = {
+	FILTER_WAY(FILTER_ONLY(2, MSG_OURS)),
+};
+
+static const struct filter_way getsockopt_ways[] = {
+	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_TYPE)),
+	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_DOMAIN)),
+	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_ERROR)),
+	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_ACCEPTCONN)),
+};
+
+static const struct filter_way seccomp_ways[] = {
+	FILTER_WAY2(FILTER_INT(0, SECCOMP_SET_MODE_FILTER),
+	    FILTER_INT(1, SECCOMP_FILTER_FLAG_TSYNC)),
+};
+
+/* Free memory and guard pages; nothing that reaches another process. */
+static const struct filter_way madvise_ways[] = {
+	FILTER_WAY(FILTER_INT(2, MADV_DONTNEED)),
+	FILTER_WAY(FILTER_INT(2, MADV_FREE)),
+	{ FILTER_START, 1, { FILTER_INT(2, MADV_DONTDUMP) } },
+	{ FILTER_START, 1, { FILTER_INT(2, MADV_DONTFORK) } },
+	{ FILTER_START, 1, { FILTER_INT(2, MADV_HUGEPAGE) } },
+};
+
+#define BOTH(sc, why) \
+	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, NULL, 0, why }
+#define BOTH_IF(sc, why) \
+	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, sc##_ways, \
+	    NITEMS(sc##_ways), why }
+#define START(sc, why) \
+	{ SCMP_SYS(sc), #sc, FILTER_START, 0, 0, NULL, 0, why }
+#define START_IF(sc, why) \
+	{ SCMP_SYS(sc), #sc, FILTER_START, 0, 0, sc##_ways, \
+	    NITEMS(sc##_ways), why }
+#define REFUSE(sc, error, why) \
+	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, error, NULL, 0, why }
+#define SANITIZER(sc, why) \
+	{ SCMP_SYS(sc), #sc, FILTER_BOTH, FILTER_SANITIZER, 0, NULL, 0, why }
+
+static const struct filter_row rows[] = {
+	/* messages: proto/chan.c, the only place */
+	BOTH_IF(recvmsg, "a packet from the monitor or the vm process"),
+	BOTH_IF(sendmsg, "an answer"),
+
+	/* events: libevent's loop, the queue threads' wait */
+	BOTH(epoll_wait, "main thread: wait for messages"),
+	BOTH(epoll_ctl, "main thread: add and take back channels"),
+	BOTH(ppoll, "queue thread: wait for a kick, with a timeout"),
+	BOTH(read, "eventfds: kicks, wake-ups"),
+	BOTH(write, "eventfds: interrupts, wake-ups; the log on stderr"),
+
+	/* the backing file: blkd/engine_sync.c, blkd/backing_file.c */
+	BOTH(preadv, "IN"),
+	BOTH(pwritev, "OUT"),
+	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
+	BOTH(fallocate, "DISCARD, WRITE_ZEROES on a file"),
+	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device; its size"),
+
+	/* memory: malloc(3), thread stacks; in START also what ATTACH brings */
+	BOTH_IF(mmap, "malloc(3), stacks, shared memory; never executable"),
+	BOTH(munmap, "free(3), detach"),
+	BOTH_IF(mprotect, "malloc(3) in threads; never executable"),
+	BOTH(brk, "malloc(3) in the main thread"),
+	BOTH_IF(madvise, "pthread_exit(3) gives its stack back"),
+
+	/* threads */
+	BOTH(futex, "pthread mutexes, conditions, join"),
+	BOTH(rt_sigprocmask, "pthread_create(3), pthread_exit(3), abort(3)"),
+	BOTH(rt_sigreturn, "return from a signal handler (SIGTERM, SIGBUS)"),
+
+	/* the end */
+	BOTH(close, "descriptors of a message that is refused; detach"),
+	BOTH(exit, "pthread_exit(3)"),
+	BOTH(exit_group, "exit(3)"),
+	BOTH(clock_gettime, "throttle, timers: where the vDSO cannot"),
+
+	/* the start: blkd/attach.c; gone once it serves */
+	START(fstat, "what kind of file a descriptor is"),
+	START_IF(fcntl, "its access mode and seals"),
+	START_IF(getsockopt, "is it the kind of socket"),
+	START(lseek, "the size of a block device"),
+	START(fstatfs, "what the file lies on"),
+	START_IF(clone, "queue threads"),
+	START(set_robust_list, "pthread_create(3)"),
+	START(rseq, "pthread_create(3)"),
+	START(sched_getaffinity, "how many processors there are to spin on"),
+	START_IF(prctl, "the name of a thread"),
+	START_IF(prlimit64, "sandbox_limit_file"),
+	START_IF(seccomp, "sandbox_narrow"),
+	START(getrandom, "malloc(3) seeds its first arena of a thread"),
+	START(getpid, "libevent"),
+	START(gettid, "robust mutexes"),
+
+	/* refused, not fatal: libc has another way */
+	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone"),
+
+	/* the sanitizers' run time; no normal build has these rows */
+	SANITIZER(sigaltstack, "ASan: stack overflow handlers of threads"),
+	SANITIZER(sched_yield, "ASan: spin locks"),
+	SANITIZER(mremap, "ASan: allocator"),
+	SANITIZER(prctl, "ASan: names of mappings"),
+	SANITIZER(getpid, "ASan: reports"),
+	SANITIZER(gettid, "ASan: threads"),
+	SANITIZER(openat, "ASan: /proc/self/maps"),
+	SANITIZER(open, "ASan: /proc/self/maps"),
+	SANITIZER(readlink, "ASan: the name of the program"),
+	SANITIZER(madvise, "ASan: shadow memory"),
+	SANITIZER(rt_sigaction, "ASan: reports"),
+	SANITIZER(tgkill, "ASan: abort_on_error"),
+	SANITIZER(getrlimit, "ASan: size of a thread's stack"),
+	SANITIZER(prlimit64, "ASan: size of a thread's stack"),
+	SANITIZER(getrusage, "ASan: memory limit"),
+	SANITIZER(sched_getaffinity, "ASan: thread attributes"),
+	SANITIZER(pipe, "UBSan: is an address readable"),
+	SANITIZER(pipe2, "UBSan: is an address readable"),
+};
+
+const struct filter_table seccomp_table_blkd = {
+	.name = "blkd",
+	.rows = rows,
+	.nrows = NITEMS(rows),
+};
+
+void
+seccomp_table_policy(struct sandbox_policy *policy)
+{
+	*policy = (struct sandbox_policy){
+		/* std 3, channels 2, ATTACH 16, libevent 4, eventfds 9 */
+		.nofile = 64,
+		/* the main one, 8 queues, and one to spare */
+		.threads = 10,
+		/* stacks of 8 MiB, arenas, and the requests' tables */
+		.data = 256ull << 20,
+		.table = &seccomp_table_blkd,
+	};
+}
