@@ -127,7 +127,6 @@ struct proto_limits {
 };
 static_assert(sizeof(struct proto_limits) == 40, "no padding");
 
-#define PROTO_CPU_ANY	UINT16_MAX	/* a queue may run anywhere */
 #define PROTO_CPUS_MAX	1024		/* CPU numbers are below this */
 
 /* "Become this disk."  Answered by READY or FAIL. */
@@ -142,7 +141,8 @@ struct proto_blk_attach {
 	uint32_t	m_block_size;	/* 512 or 4096 */
 	uint32_t	m_incarnation;	/* 0 for the first, +1 a respawn */
 	struct proto_limits m_limits;
-	uint16_t	m_cpu[PROTO_QUEUES_MAX];	/* of each queue's thread */
+	/* Of each queue's thread: the CPU's number + 1; 0: any. */
+	uint16_t	m_cpu[PROTO_QUEUES_MAX];
 };
 static_assert(sizeof(struct proto_blk_attach) == 152, "no padding");
 

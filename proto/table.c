@@ -61,7 +61,7 @@ are_cpus(const uint16_t *cpu)
 	size_t i;
 
 	for (i = 0; i < PROTO_QUEUES_MAX; i++) {
-		if (cpu[i] != PROTO_CPU_ANY && cpu[i] >= PROTO_CPUS_MAX)
+		if (cpu[i] > PROTO_CPUS_MAX)
 			return false;
 	}
 	return true;
