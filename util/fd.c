@@ -3,8 +3,6 @@
  * Who owns a descriptor.  Runs in every process of the project; trusts its
  * caller; touches the descriptors that it is given and no others.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>

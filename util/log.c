@@ -3,20 +3,19 @@
  * Messages to people.  Runs in every process of the project.  Trusts its
  * format strings, not their arguments.  Touches descriptor 2 or syslog.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
+#define LIBBSD_OPENBSD_VIS	/* whichever: strnvisx() is the same in both */
 #include <vis.h>
 
 #include "util/log.h"
 
 #define TITLE_MAX	64
-#define VIS_FLAGS	(VIS_CSTYLE | VIS_NL | VIS_TAB | VIS_NOSLASH)
+#define VIS_FLAGS	(VIS_CSTYLE | VIS_NL | VIS_TAB)
 
 /*
  * The one mutable static of the project: where a line goes is a property of
@@ -67,6 +66,9 @@ to_stderr(enum log_level level, const char *text)
 		n = write(STDERR_FILENO, line, (size_t)len);
 	} while (n == -1 && errno == EINTR);
 }
+
+static void	emit(enum log_level, const char *, va_list)
+		    __attribute__((__format__(__printf__, 2, 0)));
 
 static void
 emit(enum log_level level, const char *fmt, va_list ap)

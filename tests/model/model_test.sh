@@ -3,7 +3,7 @@
 # The recovery protocol, checked exhaustively by spin, and proof that the
 # model can fail: each ordering rule broken on purpose is found.
 
-model=$(atf_get_srcdir)/recovery.pml
+model=$VMMD_SRCDIR/tests/model/recovery.pml
 
 # explore DEFINE...: search every state; the result is in pan.out.
 explore()

@@ -7,7 +7,7 @@
 
 tool()
 {
-	echo "$(atf_config_get vmmd.srcdir "$(atf_get_srcdir)")/tests/nested/$1"
+	echo "$VMMD_SRCDIR/tests/nested/$1"
 }
 
 need()
