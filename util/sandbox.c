@@ -32,14 +32,18 @@ struct sandbox {
 #define SOMEONE_ELSE	(PROTO_LAYER_USERNS | PROTO_LAYER_IDS)
 #define EMPTY_ROOT	(PROTO_LAYER_ROOT | PROTO_LAYER_CHROOT)
 
-/* In the order in which they are entered: each may need the one before. */
+/*
+ * In the order in which they are entered: each may need the one before.
+ * `bits` can be judged afterwards; a user namespace, which comes first, once
+ * it is known whether ids of its own serve instead.
+ */
 static const struct layer {
 	uint32_t	 bits;
 	void		(*enter)(struct room *);
 } order[] = {
-	{ PROTO_LAYER_USERNS | PROTO_LAYER_NAMESPACES, sandbox_ns_enter },
+	{ PROTO_LAYER_NAMESPACES, sandbox_ns_enter },
 	{ EMPTY_ROOT, sandbox_ns_root },
-	{ PROTO_LAYER_IDS, sandbox_self_ids },
+	{ SOMEONE_ELSE, sandbox_self_ids },
 	{ PROTO_LAYER_CAPS, sandbox_self_caps },
 	{ PROTO_LAYER_NNP, sandbox_self_nnp },
 	{ PROTO_LAYER_NODUMP, sandbox_self_nodump },
@@ -117,20 +121,15 @@ is_fatal(const struct room *room, uint32_t bits)
 static int
 enter_all(struct room *room)
 {
-	uint32_t tried = 0;
 	size_t i;
 
 	for (i = 0; i < NLAYERS; i++) {
 		order[i].enter(room);
-		tried |= order[i].bits;
-		/* Changed ids clear it: so after them. */
-		if (order[i].bits == PROTO_LAYER_IDS &&
-		    !room->policy->orphan &&
-		    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+		if (is_fatal(room, order[i].bits))
 			return -1;
-		/* What is half of a pair is judged with the other half. */
-		if (order[i].bits != (PROTO_LAYER_USERNS |
-		    PROTO_LAYER_NAMESPACES) && is_fatal(room, tried))
+		/* Changed ids clear it: so after them. */
+		if (order[i].bits == SOMEONE_ELSE && !room->policy->orphan &&
+		    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
 			return -1;
 	}
 	return 0;
