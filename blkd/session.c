@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The channels of a blkd.  Runs in blkd, register thread, inside the sandbox.
+ * The monitor and the vm process are peers: what they send has been checked
+ * by proto/ for its form, and by the tables here for its time.
+ */
+#include <sys/eventfd.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "blkd/attach.h"
+#include "blkd/backing.h"
+#include "blkd/regs.h"
+#include "blkd/session.h"
+#include "proto/peer.h"
+#include "shm/shared.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "util/sandbox.h"
+
+enum session_state {
+	WAITING,	/* for ATTACH */
+	RUNNING,	/* is the disk */
+	PAUSING,	/* PAUSE waits for I/O in flight */
+	PAUSED,		/* the queues stand still, registers are answered */
+	DETACHING,	/* DETACH waits for I/O in flight */
+	ENDING,		/* the end waits for I/O in flight, but not for long */
+};
+
+/* What follows what; the one setter is set_state. */
+static const unsigned transitions[] = {
+	[WAITING] = PEER_IN(RUNNING) | PEER_IN(DETACHING) | PEER_IN(ENDING),
+	[RUNNING] = PEER_IN(PAUSING) | PEER_IN(DETACHING) | PEER_IN(ENDING),
+	[PAUSING] = PEER_IN(PAUSED) | PEER_IN(RUNNING) | PEER_IN(DETACHING) |
+	    PEER_IN(ENDING),
+	[PAUSED] = PEER_IN(RUNNING) | PEER_IN(DETACHING) | PEER_IN(ENDING),
+	[DETACHING] = PEER_IN(ENDING),
+	[ENDING] = PEER_IN(ENDING),
+};
+
+/* Of the MMIO channel. */
+enum mmio_state {
+	MMIO_SERVING,
+	MMIO_RESETTING,		/* a write is unanswered: I/O in flight */
+	MMIO_REPLACING,		/* and stays so: the successor answers */
+};
+
+struct session {
+	struct event_base	*base;
+	struct peer		*control;
+	struct peer		*mmio;		/* NULL: not attached, or gone */
+	struct event		*queues;	/* on eventfd */
+	struct event		*reset_timer;
+	struct event		*end_timer;
+	int			 eventfd;	/* signalled by the queues */
+	enum session_state		 state;
+	uint32_t		 pause_sequence;
+	uint32_t		 reset_sequence;
+	int			 status;	/* exit status */
+	struct sandbox		*sandbox;
+	uint32_t		 layers;
+	struct disk		 disk;
+	struct regs		*regs;		/* NULL: not attached */
+};
+
+static void	on_control_ended(void *, const struct peer_end *);
+static void	on_mmio_ended(void *, const struct peer_end *);
+
+static void
+set_state(struct session *s, enum session_state to)
+{
+	assert(transitions[s->state] & PEER_IN(to));
+	s->state = to;
+	peer_set_state(s->control, to);
+}
+
+static void
+answer(struct peer *p, uint32_t sequence, enum proto_type type)
+{
+	struct proto_empty m;
+
+	/* A peer that does not listen has ended: the loop finds that. */
+	(void)peer_answer(p, sequence, type, &m, NULL, 0);
+}
+
+/* --- the end ----------------------------------------------------------- */
+
+/* Leave the loop as soon as nothing is in flight; at the latest in a second. */
+static void
+end(struct session *s, int status)
+{
+	const struct timeval limit = {
+		SESSION_END_MS / 1000, SESSION_END_MS % 1000 * 1000
+	};
+
+	if (s->state == ENDING)
+		return;
+	set_state(s, ENDING);
+	s->status = status;
+	peer_free(s->mmio);
+	s->mmio = NULL;
+	if (s->regs == NULL || (regs_pause(s->regs), regs_is_quiet(s->regs)))
+		event_base_loopbreak(s->base);
+	else
+		evtimer_add(s->end_timer, &limit);
+}
+
+static void
+on_end_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd;
+	(void)what;
+	log_warning("I/O in flight outlives blkd");
+	event_base_loopbreak(s->base);
+}
+
+static void
+log_peer_end(const struct peer_role *role, const struct peer_end *e)
+{
+	char line[256];
+
+	peer_end_describe(role, e, line, sizeof(line));
+	if (e->error == PROTO_E_EOF)
+		log_info("%s", line);
+	else
+		log_error("%s", line);
+}
+
+/* --- registers --------------------------------------------------------- */
+
+/* What an access or the queues have brought to its end. */
+static void
+settle(struct session *s)
+{
+	if (s->mmio != NULL && peer_state(s->mmio) == MMIO_RESETTING &&
+	    !regs_is_resetting(s->regs)) {
+		evtimer_del(s->reset_timer);
+		peer_set_state(s->mmio, MMIO_SERVING);
+		answer(s->mmio, s->reset_sequence, PROTO_MMIO_ACK);
+	}
+	if (!regs_is_quiet(s->regs))
+		return;
+	if (s->state == PAUSING) {
+		set_state(s, PAUSED);
+		answer(s->control, s->pause_sequence, PROTO_BLK_PAUSED);
+	} else if (s->state == DETACHING || s->state == ENDING)
+		event_base_loopbreak(s->base);
+}
+
+static void
+on_queues(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	uint64_t count;
+
+	(void)what;
+	/* Only to make it unreadable again: what happened is asked below. */
+	if (read(fd, &count, sizeof(count)) == -1 || s->regs == NULL)
+		return;
+	regs_update(s->regs);
+	settle(s);
+}
+
+static void
+on_mmio_read(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+	struct proto_mmio_data data = {
+		.m_value = regs_read(s->regs, m->mmio_read.m_offset,
+		    m->mmio_read.m_size),
+	};
+
+	(void)peer_answer(s->mmio, m->hdr.m_sequence, PROTO_MMIO_DATA, &data,
+	    NULL, 0);
+}
+
+static void
+on_mmio_write(void *arg, struct msg *m)
+{
+	const struct timeval limit = {
+		SESSION_RESET_MS / 1000, SESSION_RESET_MS % 1000 * 1000
+	};
+	struct session *s = arg;
+
+	regs_write(s->regs, m->mmio_write.m_offset, m->mmio_write.m_size,
+	    m->mmio_write.m_value);
+	if (!regs_is_resetting(s->regs)) {
+		answer(s->mmio, m->hdr.m_sequence, PROTO_MMIO_ACK);
+		return;
+	}
+	s->reset_sequence = m->hdr.m_sequence;
+	peer_set_state(s->mmio, MMIO_RESETTING);
+	evtimer_add(s->reset_timer, &limit);
+}
+
+static void
+on_mmio_notify(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+
+	regs_notify(s->regs, m->notify.m_queue);
+}
+
+static void
+on_reset_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	struct proto_blk_replace m = { .m_reason = PROTO_REPLACE_RESET };
+
+	(void)fd;
+	(void)what;
+	if (s->mmio == NULL || peer_state(s->mmio) != MMIO_RESETTING)
+		return;
+	log_warning("a reset has waited for I/O in flight for %d ms:"
+	    " asking for a successor", SESSION_RESET_MS);
+	peer_set_state(s->mmio, MMIO_REPLACING);
+	(void)peer_send(s->control, PROTO_BLK_REPLACE, &m, NULL, 0);
+}
+
+static const struct peer_rule mmio_rules[] = {
+	{ PROTO_MMIO_READ, PEER_IN(MMIO_SERVING), on_mmio_read },
+	{ PROTO_MMIO_WRITE, PEER_IN(MMIO_SERVING), on_mmio_write },
+	{ PROTO_MMIO_NOTIFY, PEER_ANY, on_mmio_notify },
+};
+
+static const struct peer_role mmio_role = {
+	.name = "vm",
+	.rules = mmio_rules,
+	.nrules = sizeof(mmio_rules) / sizeof(mmio_rules[0]),
+	.ended = on_mmio_ended,
+};
+
+static void
+on_mmio_ended(void *arg, const struct peer_end *e)
+{
+	struct session *s = arg;
+
+	log_peer_end(&mmio_role, e);
+	peer_free(s->mmio);
+	s->mmio = NULL;
+	evtimer_del(s->reset_timer);
+	if (e->error != PROTO_E_EOF)
+		end(s, EX_PROTOCOL);
+}
+
+/* --- the monitor's messages -------------------------------------------- */
+
+/* From ATTACH to a disk that serves; what fails leaves it to session_free. */
+static int
+become(struct session *s, struct msg *m, uint32_t *replayed,
+    struct attach_failure *failure)
+{
+	uint32_t missing = sandbox_missing(s->layers);
+	int mmio;
+
+	if (m->attach.m_flags & PROTO_DISK_STRICT && missing != 0) {
+		errno = EPERM;
+		attach_fail(failure, "the sandbox is strict, and layer %s is"
+		    " missing", sandbox_layer_name(missing & -missing));
+		return -1;
+	}
+	if (attach_disk(m, &s->disk, &mmio, failure) == -1)
+		return -1;
+	s->mmio = peer_new(s->base, mmio, &mmio_role, s);
+	if (s->mmio == NULL ||
+	    (s->regs = regs_make(&s->disk, s->eventfd)) == NULL) {
+		attach_fail(failure, "the queues cannot be made");
+		return -1;
+	}
+	*replayed = regs_recover(s->regs, m->attach.m_incarnation);
+	if (sandbox_limit_file(s->disk.sectors * 512) == -1 ||
+	    sandbox_narrow(s->sandbox) == -1) {
+		attach_fail(failure, "the sandbox cannot be narrowed");
+		return -1;
+	}
+	return 0;
+}
+
+static void
+send_fail(struct session *s, uint32_t sequence,
+    const struct attach_failure *failure)
+{
+	struct proto_fail m = { .m_errno = failure->errnum };
+
+	memcpy(m.m_text, failure->text, sizeof(m.m_text));
+	log_error("cannot attach: %s", failure->text);
+	(void)peer_answer(s->control, sequence, PROTO_BLK_FAIL, &m, NULL, 0);
+}
+
+static void
+on_attach(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+	struct attach_failure failure;
+	struct proto_blk_ready ready = { .m_layers = s->layers };
+	char title[16 + PROTO_NAME_MAX];
+
+	snprintf(title, sizeof(title), "blkd: %s", m->attach.m_name);
+	setproctitle("-%s", title);
+	log_open(title, LOG_TO_STDERR, LOG_LEVEL_INFO);
+	if (become(s, m, &ready.m_replayed, &failure) == -1) {
+		send_fail(s, m->hdr.m_sequence, &failure);
+		end(s, EX_CONFIG);
+		return;
+	}
+	ready.m_capacity = shared_load(&s->disk.sectors);
+	set_state(s, RUNNING);
+	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_READY,
+	    &ready, NULL, 0);
+	log_info("ready: %llu sectors, %u queues, %u requests run again",
+	    (unsigned long long)ready.m_capacity, s->disk.queues,
+	    ready.m_replayed);
+}
+
+static void
+on_detach(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+
+	(void)m;
+	set_state(s, DETACHING);
+	s->status = EX_OK;
+	/* The vm process keeps what is not answered for the successor. */
+	peer_free(s->mmio);
+	s->mmio = NULL;
+	if (s->regs == NULL) {
+		event_base_loopbreak(s->base);
+		return;
+	}
+	regs_pause(s->regs);
+	settle(s);
+}
+
+static void
+on_pause(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+
+	set_state(s, PAUSING);
+	s->pause_sequence = m->hdr.m_sequence;
+	regs_pause(s->regs);
+	settle(s);
+}
+
+static void
+on_resume(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+
+	set_state(s, RUNNING);
+	regs_resume(s->regs);
+	answer(s->control, m->hdr.m_sequence, PROTO_BLK_RESUMED);
+}
+
+static void
+on_ping(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+
+	answer(s->control, m->hdr.m_sequence, PROTO_BLK_PONG);
+}
+
+static const struct peer_rule control_rules[] = {
+	{ PROTO_BLK_ATTACH, PEER_IN(WAITING), on_attach },
+	{ PROTO_BLK_DETACH, PEER_IN(WAITING) | PEER_IN(RUNNING) |
+	    PEER_IN(PAUSING) | PEER_IN(PAUSED), on_detach },
+	{ PROTO_BLK_PAUSE, PEER_IN(RUNNING), on_pause },
+	{ PROTO_BLK_RESUME, PEER_IN(PAUSING) | PEER_IN(PAUSED), on_resume },
+	{ PROTO_BLK_PING, PEER_ANY, on_ping },
+};
+
+static const struct peer_role control_role = {
+	.name = "monitor",
+	.rules = control_rules,
+	.nrules = sizeof(control_rules) / sizeof(control_rules[0]),
+	.ended = on_control_ended,
+};
+
+static void
+on_control_ended(void *arg, const struct peer_end *e)
+{
+	struct session *s = arg;
+
+	log_peer_end(&control_role, e);
+	end(s, e->error == PROTO_E_EOF ? EX_UNAVAILABLE : EX_PROTOCOL);
+}
+
+/* --- making and running ------------------------------------------------ */
+
+struct session *
+session_make(struct event_base *base, int control)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		close(control);
+		return NULL;
+	}
+	s->base = base;
+	attach_init(&s->disk);
+	s->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->control = peer_new(base, control, &control_role, s);
+	s->reset_timer = evtimer_new(base, on_reset_timer, s);
+	s->end_timer = evtimer_new(base, on_end_timer, s);
+	if (s->eventfd != -1)
+		s->queues = event_new(base, s->eventfd, EV_READ | EV_PERSIST,
+		    on_queues, s);
+	if (s->control == NULL || s->reset_timer == NULL ||
+	    s->end_timer == NULL || s->queues == NULL ||
+	    event_add(s->queues, NULL) == -1) {
+		session_free(s);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return s;
+}
+
+/* After DETACH nothing is in flight: what was written becomes stable. */
+static int
+finish(struct session *s)
+{
+	if (s->status != EX_OK || s->regs == NULL || s->disk.readonly)
+		return s->status;
+	if (backing_flush(s->disk.backing) == -1) {
+		log_error("cannot flush the backing");
+		return EX_IOERR;
+	}
+	return EX_OK;
+}
+
+int
+session_run(struct session *s, struct sandbox *sandbox, uint32_t layers)
+{
+	s->sandbox = sandbox;
+	s->layers = layers;
+	s->status = EX_SOFTWARE;
+	if (event_base_dispatch(s->base) == -1) {
+		log_error("the event loop failed");
+		return EX_OSERR;
+	}
+	return finish(s);
+}
+
+void
+session_free(struct session *s)
+{
+	if (s == NULL)
+		return;
+	peer_free(s->mmio);
+	peer_free(s->control);
+	if (s->queues != NULL)
+		event_free(s->queues);
+	if (s->reset_timer != NULL)
+		event_free(s->reset_timer);
+	if (s->end_timer != NULL)
+		event_free(s->end_timer);
+	/* I/O that outlives blkd still uses the disk: the kernel ends both. */
+	if (s->regs == NULL || regs_is_quiet(s->regs)) {
+		regs_free(s->regs);
+		attach_release(&s->disk);
+		fd_close(&s->eventfd);
+	}
+	free(s);
+}
