@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The monitor's children.  A child is gone when it is reaped and its channel
+ * has been read to the end, whichever comes first: so its last message (why
+ * it failed, how the guest ended) is never lost to its death.
+ */
+#include <sys/queue.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "util/log.h"
+#include "vmmd/childlog.h"
+#include "vmmd/children.h"
+#include "vmmd/spawn.h"
+
+struct child {
+	TAILQ_ENTRY(child)	 entry;
+	struct children		*children;
+	const struct child_kind	*kind;
+	void			*owner;
+	char			 name[PROTO_NAME_MAX + 16];
+	pid_t			 pid;		/* -1: reaped */
+	int			 status;	/* of waitpid */
+	struct peer		*peer;
+	struct childlog		*log;
+};
+
+struct children {
+	TAILQ_HEAD(, child)	 list;
+	struct event_base	*base;
+	struct event		*sigchld;
+};
+
+static void
+free_child(struct child *c)
+{
+	TAILQ_REMOVE(&c->children->list, c, entry);
+	peer_free(c->peer);
+	childlog_free(c->log);
+	free(c);
+}
+
+static bool
+reap(struct child *c, int flags)
+{
+	pid_t pid;
+
+	if (c->pid == -1)
+		return true;
+	do {
+		pid = waitpid(c->pid, &c->status, flags);
+	} while (pid == -1 && errno == EINTR);
+	if (pid == 0)
+		return false;
+	c->pid = -1;
+	return true;
+}
+
+/* Frees every child that is gone; returns whether there was one. */
+static bool
+sweep_one(struct children *cs)
+{
+	struct child *c;
+
+	TAILQ_FOREACH(c, &cs->list, entry) {
+		if (c->pid != -1 || peer_is_open(c->peer))
+			continue;
+		childlog_drain(c->log);
+		c->kind->gone(c->owner, c->status);
+		free_child(c);
+		return true;
+	}
+	return false;
+}
+
+static void
+on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	struct children *cs = arg;
+	struct child *c;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(c, &cs->list, entry)
+		reap(c, WNOHANG);
+	/* An owner may start a successor meanwhile: begin anew each time. */
+	while (sweep_one(cs))
+		continue;
+}
+
+struct children *
+children_new(struct event_base *base)
+{
+	struct children *cs = calloc(1, sizeof(*cs));
+
+	if (cs == NULL)
+		return NULL;
+	TAILQ_INIT(&cs->list);
+	cs->base = base;
+	cs->sigchld = evsignal_new(base, SIGCHLD, on_sweep, cs);
+	if (cs->sigchld == NULL || event_add(cs->sigchld, NULL) == -1) {
+		children_free(cs);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return cs;
+}
+
+void
+children_kill_all(struct children *cs)
+{
+	struct child *c;
+
+	TAILQ_FOREACH(c, &cs->list, entry)
+		child_kill(c);
+}
+
+void
+children_free(struct children *cs)
+{
+	struct child *c;
+
+	if (cs == NULL)
+		return;
+	children_kill_all(cs);
+	while ((c = TAILQ_FIRST(&cs->list)) != NULL) {
+		reap(c, 0);
+		free_child(c);
+	}
+	if (cs->sigchld != NULL)
+		event_free(cs->sigchld);
+	free(cs);
+}
+
+struct child *
+child_start(struct children *cs, const struct child_kind *kind,
+    const char *path, const char *const argv[], const char *name, void *owner)
+{
+	struct spawn_child sc;
+	struct child *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	if (spawn_run(path, argv, &sc) == -1) {
+		free(c);
+		return NULL;
+	}
+	c->children = cs;
+	c->kind = kind;
+	c->owner = owner;
+	c->pid = sc.pid;
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	TAILQ_INSERT_TAIL(&cs->list, c, entry);
+	c->log = childlog_new(cs->base, sc.log, name);
+	c->peer = peer_new(cs->base, sc.channel, &kind->role, c);
+	if (c->log == NULL || c->peer == NULL) {
+		child_kill(c);
+		reap(c, 0);
+		free_child(c);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return c;
+}
+
+void *
+child_owner(const struct child *c)
+{
+	return c->owner;
+}
+
+pid_t
+child_pid(const struct child *c)
+{
+	return c->pid;
+}
+
+struct peer *
+child_peer(const struct child *c)
+{
+	return c->peer;
+}
+
+void
+child_kill(struct child *c)
+{
+	/* Not yet reaped, so the number is still this child's. */
+	if (c->pid != -1)
+		kill(c->pid, SIGKILL);
+}
+
+void
+child_on_ended(void *ctx, const struct peer_end *end)
+{
+	struct child *c = ctx;
+	char line[256];
+
+	/*
+	 * A packet that could not be read as one: the channel is closed, the
+	 * child is not to be trusted further.
+	 */
+	if (end->error != PROTO_E_EOF) {
+		peer_end_describe(&c->kind->role, end, line, sizeof(line));
+		log_warning("%s: channel closed: %s", c->name, line);
+		child_kill(c);
+	}
+	c->kind->closed(c->owner);
+	/* Was it reaped first?  Then no signal will say that it is gone. */
+	event_active(c->children->sigchld, EV_SIGNAL, 1);
+}
+
+void
+child_describe_status(int status, char *text, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(text, size, "signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		snprintf(text, size, "exit code %d", WEXITSTATUS(status));
+}
