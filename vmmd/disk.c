@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A disk's life.  Monitor; a blkd is hostile: its messages are well formed
+ * (peer.h) and allowed in the state, and nothing more is believed.
+ *
+ *	OFF -> LOCKING -> ATTACHING -> RUNNING -> DETACHING -> GONE
+ *	          ^           |           |
+ *	          |           v           v
+ *	       BACKOFF  <-  DYING  <-  (ended, stuck, asks for it)
+ */
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "proto/chan.h"
+#include "proto/peer.h"
+#include "shm/doorbell.h"
+#include "shm/memfd.h"
+#include "shm/state.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "vmmd/children.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+#include "vmmd/image.h"
+#include "vmmd/imagelock.h"
+
+/* Milliseconds. */
+#define ATTACH_MS	5000	/* for READY, after ATTACH */
+#define DETACH_MS	5000	/* for the end, after DETACH */
+#define HEALTHY_MS	10000	/* then deaths are forgotten */
+#define BACKOFF_MIN_MS	10
+#define BACKOFF_MAX_MS	1000
+#define FENCE_MIN_MS	1	/* between two tries for the lock */
+#define FENCE_MAX_MS	64
+
+enum disk_state {
+	DISK_OFF,
+	DISK_BACKOFF,
+	DISK_LOCKING,
+	DISK_ATTACHING,
+	DISK_RUNNING,
+	DISK_DETACHING,
+	DISK_DYING,
+	DISK_GONE,
+	DISK_STATES
+};
+
+static const struct {
+	const char	*name;
+	const char	*sentence;
+} states[DISK_STATES] = {
+	[DISK_OFF] = { "off", "Nothing was started yet." },
+	[DISK_BACKOFF] = { "back-off", "A blkd has died; the next waits." },
+	[DISK_LOCKING] = { "locking", "A blkd waits in its sandbox until"
+	    " nothing of its predecessor can reach the image." },
+	[DISK_ATTACHING] = { "attaching", "A blkd has ATTACH and recovers." },
+	[DISK_RUNNING] = { "running", "A blkd serves the guest." },
+	[DISK_DETACHING] = { "detaching", "A blkd has DETACH and flushes." },
+	[DISK_DYING] = { "dying", "A blkd was killed and is not reaped." },
+	[DISK_GONE] = { "gone", "No blkd is left, and none will come." },
+};
+
+enum disk_event {
+	ON_NOTHING,
+	ON_START,	/* the monitor: begin */
+	ON_STOP,	/* the monitor: end */
+	ON_TIMER,	/* the time of the state is over */
+	ON_LOCKED,	/* the fence is ours */
+	ON_READY,	/* blkd serves */
+	ON_BROKEN,	/* this blkd is of no use any more */
+	ON_CLOSED,	/* its channel is closed */
+	ON_DEATH,	/* it is gone, and a successor is wanted */
+	ON_END,		/* it is gone, and none is */
+	EVENTS
+};
+
+struct disk {
+	const struct disk_host	*host;
+	const struct conf_disk	*conf;
+	unsigned		 index;
+	enum disk_state		 state;
+	struct event		*timer;
+	struct child		*child;		/* NULL: none */
+
+	struct image		 image;
+	int			 state_fd;
+	int			 doorbell_fd;
+	int			 irq_fd;
+	int			 kick_fd[PROTO_QUEUES_MAX];
+
+	/* Of the newest incarnation. */
+	int			 backing_fd;	/* until it is attached */
+	int			 channel_fd;	/* the vm's end, until taken */
+	uint32_t		 incarnation;
+	unsigned		 fence_ms;	/* until the next try */
+	uint64_t		 fence_tries;
+
+	unsigned		 backoff_ms;	/* before the next one */
+	uint64_t		 deaths;
+	bool			 was_ready;	/* once at least */
+	bool			 stopping;
+	bool			 said;	/* why this blkd has to end */
+};
+
+static void	disk_handle(struct disk *, enum disk_event);
+
+static void
+arm(struct disk *d, unsigned ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	event_add(d->timer, &tv);
+}
+
+/* --- actions: each runs in the new state; may return what follows ------- */
+
+static const struct child_kind blkd_kind;
+
+static enum disk_event
+do_spawn(struct disk *d)
+{
+	char uid[16], gid[16], name[PROTO_NAME_MAX + 16];
+	const char *argv[] = { "blkd", "-u", uid, "-g", gid, NULL };
+
+	snprintf(uid, sizeof(uid), "%u", (unsigned)d->host->uid);
+	snprintf(gid, sizeof(gid), "%u", (unsigned)d->host->gid);
+	if (d->host->uid == 0)
+		argv[1] = NULL;
+	snprintf(name, sizeof(name), "blkd %s", d->conf->name);
+	d->fence_ms = FENCE_MIN_MS;
+	d->fence_tries = 0;
+	d->said = false;
+	d->child = child_start(d->host->children, &blkd_kind, d->host->blkd,
+	    argv, name, d);
+	if (d->child == NULL) {
+		log_error("disk %s: cannot start %s: %s", d->conf->name,
+		    d->host->blkd, strerror(errno));
+		if (d->was_ready)
+			return ON_DEATH;
+		d->host->failed(d->host->ctx, d, EXITCODE_INTERNAL);
+		return ON_END;
+	}
+	peer_set_state(child_peer(d->child), DISK_LOCKING);
+	return ON_TIMER;
+}
+
+/* Try for the fence: a description of its own for this incarnation. */
+static enum disk_event
+do_lock(struct disk *d)
+{
+	if (d->backing_fd == -1 &&
+	    (d->backing_fd = image_reopen(&d->image)) == -1) {
+		log_error("disk %s: cannot open the image %s again: %s",
+		    d->conf->name, d->conf->path, strerror(errno));
+		return ON_BROKEN;
+	}
+	if (imagelock_take(d->backing_fd, IMAGELOCK_FENCE,
+	    d->image.readonly) == 0)
+		return ON_LOCKED;
+	if (errno != EAGAIN) {
+		log_error("disk %s: cannot lock the image %s: %s",
+		    d->conf->name, d->conf->path, strerror(errno));
+		return ON_BROKEN;
+	}
+	if (++d->fence_tries == 16)
+		log_info("disk %s: waits for I/O of the last blkd to end",
+		    d->conf->name);
+	arm(d, d->fence_ms);
+	if (d->fence_ms < FENCE_MAX_MS)
+		d->fence_ms *= 2;
+	return ON_NOTHING;
+}
+
+static int
+send_attach(struct disk *d, int mmio_fd)
+{
+	const struct conf_disk *conf = d->conf;
+	struct proto_blk_attach attach = {
+		.m_flags = (conf->readonly ? PROTO_DISK_READONLY : 0) |
+		    (conf->direct ? PROTO_DISK_DIRECT : 0) |
+		    (d->host->strict ? PROTO_DISK_STRICT : 0),
+		.m_memory = d->host->memory,
+		.m_queues = (uint32_t)conf->queues,
+		.m_queue_size = (uint32_t)conf->queue_size,
+		.m_block_size = (uint32_t)conf->block_size,
+		.m_incarnation = d->incarnation,
+	};
+	int fds[PROTO_FDS_MAX] = {
+		[PROTO_ATTACH_GMEM] = d->host->gmem_fd,
+		[PROTO_ATTACH_STATE] = d->state_fd,
+		[PROTO_ATTACH_DOORBELL] = d->doorbell_fd,
+		[PROTO_ATTACH_BACKING] = d->backing_fd,
+		[PROTO_ATTACH_MMIO] = mmio_fd,
+		[PROTO_ATTACH_IRQ] = d->irq_fd,
+	};
+
+	memcpy(attach.m_name, conf->name, sizeof(attach.m_name));
+	memcpy(attach.m_serial, conf->serial, sizeof(attach.m_serial));
+	memcpy(&fds[PROTO_ATTACH_KICK], d->kick_fd,
+	    conf->queues * sizeof(int));
+	return peer_send(child_peer(d->child), PROTO_BLK_ATTACH, &attach, fds,
+	    PROTO_ATTACH_KICK + conf->queues) == 0 ? -1 : 0;
+}
+
+static enum disk_event
+do_attach(struct disk *d)
+{
+	int ends[2];
+
+	fd_close(&d->channel_fd);
+	if (chan_pair(ends) == -1) {
+		log_error("disk %s: cannot make a channel: %s",
+		    d->conf->name, strerror(errno));
+		return ON_BROKEN;
+	}
+	d->channel_fd = ends[0];
+	/* A failure shows as the end of the channel or of the process. */
+	if (send_attach(d, ends[1]) == 0)
+		d->incarnation++;
+	close(ends[1]);
+	/* From here the description, and so the lock, is the blkd's alone. */
+	fd_close(&d->backing_fd);
+	arm(d, ATTACH_MS);
+	return ON_NOTHING;
+}
+
+static enum disk_event
+do_run(struct disk *d)
+{
+	if (d->deaths > 0)
+		log_info("disk %s: attached again after death %llu",
+		    d->conf->name, (unsigned long long)d->deaths);
+	d->was_ready = true;
+	arm(d, HEALTHY_MS);
+	d->host->ready(d->host->ctx, d);
+	return ON_NOTHING;
+}
+
+static enum disk_event
+do_forget(struct disk *d)
+{
+	d->backoff_ms = 0;
+	return ON_NOTHING;
+}
+
+static enum disk_event
+do_detach(struct disk *d)
+{
+	struct proto_empty detach;
+
+	peer_send(child_peer(d->child), PROTO_BLK_DETACH, &detach, NULL, 0);
+	arm(d, DETACH_MS);
+	return ON_NOTHING;
+}
+
+static enum disk_event
+do_kill(struct disk *d)
+{
+	child_kill(d->child);
+	return ON_NOTHING;
+}
+
+static enum disk_event
+do_kill_late(struct disk *d)
+{
+	log_warning("disk %s: blkd does not answer in time: killed",
+	    d->conf->name);
+	d->said = true;
+	return do_kill(d);
+}
+
+/* The first respawn is at once. */
+static enum disk_event
+do_backoff(struct disk *d)
+{
+	unsigned ms = d->backoff_ms;
+
+	fd_close(&d->backing_fd);
+	d->deaths++;
+	d->backoff_ms = ms == 0 ? BACKOFF_MIN_MS :
+	    ms * 2 < BACKOFF_MAX_MS ? ms * 2 : BACKOFF_MAX_MS;
+	if (ms == 0)
+		return ON_TIMER;
+	log_warning("disk %s: the next blkd waits %u ms", d->conf->name, ms);
+	arm(d, ms);
+	return ON_NOTHING;
+}
+
+static enum disk_event
+do_gone(struct disk *d)
+{
+	fd_close(&d->backing_fd);
+	d->host->gone(d->host->ctx, d);
+	return ON_NOTHING;
+}
+
+/* --- the table ---------------------------------------------------------- */
+
+static const struct transition {
+	enum disk_state	  from;
+	enum disk_event	  on;
+	enum disk_state	  to;
+	enum disk_event	(*action)(struct disk *);
+} transitions[] = {
+	{ DISK_OFF,	  ON_START,  DISK_LOCKING,   do_spawn },
+	{ DISK_OFF,	  ON_STOP,   DISK_GONE,	     do_gone },
+
+	{ DISK_BACKOFF,	  ON_TIMER,  DISK_LOCKING,   do_spawn },
+	{ DISK_BACKOFF,	  ON_STOP,   DISK_GONE,	     do_gone },
+
+	{ DISK_LOCKING,	  ON_TIMER,  DISK_LOCKING,   do_lock },
+	{ DISK_LOCKING,	  ON_LOCKED, DISK_ATTACHING, do_attach },
+	{ DISK_LOCKING,	  ON_BROKEN, DISK_DYING,     do_kill },
+	{ DISK_LOCKING,	  ON_CLOSED, DISK_DYING,     do_kill },
+	{ DISK_LOCKING,	  ON_STOP,   DISK_DYING,     do_kill },
+	{ DISK_LOCKING,	  ON_DEATH,  DISK_BACKOFF,   do_backoff },
+	{ DISK_LOCKING,	  ON_END,    DISK_GONE,	     do_gone },
+
+	{ DISK_ATTACHING, ON_READY,  DISK_RUNNING,   do_run },
+	{ DISK_ATTACHING, ON_TIMER,  DISK_DYING,     do_kill_late },
+	{ DISK_ATTACHING, ON_BROKEN, DISK_DYING,     do_kill },
+	{ DISK_ATTACHING, ON_CLOSED, DISK_DYING,     do_kill },
+	{ DISK_ATTACHING, ON_STOP,   DISK_DETACHING, do_detach },
+	{ DISK_ATTACHING, ON_DEATH,  DISK_BACKOFF,   do_backoff },
+	{ DISK_ATTACHING, ON_END,    DISK_GONE,	     do_gone },
+
+	{ DISK_RUNNING,	  ON_TIMER,  DISK_RUNNING,   do_forget },
+	{ DISK_RUNNING,	  ON_BROKEN, DISK_DYING,     do_kill },
+	{ DISK_RUNNING,	  ON_CLOSED, DISK_DYING,     do_kill },
+	{ DISK_RUNNING,	  ON_STOP,   DISK_DETACHING, do_detach },
+	{ DISK_RUNNING,	  ON_DEATH,  DISK_BACKOFF,   do_backoff },
+	{ DISK_RUNNING,	  ON_END,    DISK_GONE,	     do_gone },
+
+	{ DISK_DETACHING, ON_TIMER,  DISK_DYING,     do_kill_late },
+	{ DISK_DETACHING, ON_END,    DISK_GONE,	     do_gone },
+
+	{ DISK_DYING,	  ON_DEATH,  DISK_BACKOFF,   do_backoff },
+	{ DISK_DYING,	  ON_END,    DISK_GONE,	     do_gone },
+};
+
+#define NTRANSITIONS	(sizeof(transitions) / sizeof(transitions[0]))
+
+static const struct transition *
+find_transition(enum disk_state from, enum disk_event on)
+{
+	size_t i;
+
+	for (i = 0; i < NTRANSITIONS; i++) {
+		if (transitions[i].from == from && transitions[i].on == on)
+			return &transitions[i];
+	}
+	return NULL;
+}
+
+/* The one setter of the state.  What is not in the table changes nothing. */
+static void
+disk_handle(struct disk *d, enum disk_event on)
+{
+	const struct transition *t;
+
+	while (on != ON_NOTHING &&
+	    (t = find_transition(d->state, on)) != NULL) {
+		if (t->from != t->to)
+			log_debug("disk %s: %s -> %s", d->conf->name,
+			    states[t->from].name, states[t->to].name);
+		event_del(d->timer);
+		d->state = t->to;
+		if (d->child != NULL)
+			peer_set_state(child_peer(d->child), d->state);
+		on = t->action(d);
+	}
+}
+
+/* --- the blkd ----------------------------------------------------------- */
+
+static void
+on_ready(void *ctx, struct msg *m)
+{
+	(void)m;
+	disk_handle(child_owner(ctx), ON_READY);
+}
+
+static void
+on_fail(void *ctx, struct msg *m)
+{
+	struct disk *d = child_owner(ctx);
+
+	log_error("disk %s: %s", d->conf->name, m->fail.m_text);
+	d->said = true;
+	disk_handle(d, ON_BROKEN);
+	if (!d->was_ready)
+		d->host->failed(d->host->ctx, d,
+		    m->fail.m_errno == EPERM ? EXITCODE_SANDBOX :
+		    EXITCODE_DISK);
+}
+
+static void
+on_replace(void *ctx, struct msg *m)
+{
+	(void)m;
+	disk_replace(child_owner(ctx), "a reset waits for I/O in flight");
+}
+
+static void
+on_closed(void *owner)
+{
+	disk_handle(owner, ON_CLOSED);
+}
+
+static void
+on_gone(void *owner, int status)
+{
+	struct disk *d = owner;
+	char text[64];
+	bool orderly = d->state == DISK_DETACHING && status == 0;
+
+	child_describe_status(status, text, sizeof(text));
+	if (!orderly && !d->said)
+		log_warning("disk %s: blkd ended: %s", d->conf->name,
+		    text);
+	d->child = NULL;
+	if (!d->was_ready && !d->stopping)
+		d->host->failed(d->host->ctx, d, EXITCODE_DISK);
+	disk_handle(d, d->was_ready && !d->stopping ? ON_DEATH : ON_END);
+}
+
+#define ALIVE	(PEER_IN(DISK_ATTACHING) | PEER_IN(DISK_RUNNING) | \
+	PEER_IN(DISK_DETACHING) | PEER_IN(DISK_DYING))
+
+static const struct peer_rule blkd_rules[] = {
+	{ PROTO_BLK_READY, ALIVE & ~PEER_IN(DISK_RUNNING), on_ready },
+	{ PROTO_BLK_FAIL, ALIVE | PEER_IN(DISK_LOCKING), on_fail },
+	{ PROTO_BLK_REPLACE, ALIVE & ~PEER_IN(DISK_ATTACHING), on_replace },
+};
+
+static const struct child_kind blkd_kind = {
+	.role = {
+		.name = "blkd",
+		.rules = blkd_rules,
+		.nrules = sizeof(blkd_rules) / sizeof(blkd_rules[0]),
+		.ended = child_on_ended,
+	},
+	.closed = on_closed,
+	.gone = on_gone,
+};
+
+/* --- for the monitor ---------------------------------------------------- */
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	disk_handle(arg, ON_TIMER);
+}
+
+static int
+make_descriptors(struct disk *d)
+{
+	size_t i;
+
+	d->state_fd = state_make((unsigned)d->conf->queues,
+	    (unsigned)d->conf->queue_size);
+	d->doorbell_fd = memfd_make("doorbell", DOORBELL_BYTES);
+	d->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (d->state_fd == -1 || d->doorbell_fd == -1 || d->irq_fd == -1)
+		return -1;
+	for (i = 0; i < d->conf->queues; i++) {
+		d->kick_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (d->kick_fd[i] == -1)
+			return -1;
+	}
+	d->timer = evtimer_new(d->host->base, on_timer, d);
+	return d->timer == NULL ? -1 : 0;
+}
+
+enum exitcode_reason
+disk_new(const struct disk_host *host, const struct conf_disk *conf,
+    unsigned index, struct disk **out)
+{
+	enum exitcode_reason reason = EXITCODE_OS;
+	struct disk *d = calloc(1, sizeof(*d));
+	size_t i;
+
+	if (d == NULL)
+		goto out;
+	d->host = host;
+	d->conf = conf;
+	d->index = index;
+	d->state = DISK_OFF;
+	d->state_fd = d->doorbell_fd = d->irq_fd = -1;
+	d->backing_fd = d->channel_fd = -1;
+	for (i = 0; i < PROTO_QUEUES_MAX; i++)
+		d->kick_fd[i] = -1;
+	image_init(&d->image);
+	if ((reason = image_open(&d->image, conf)) != EXITCODE_NONE)
+		goto fail;
+	reason = EXITCODE_OS;
+	if (make_descriptors(d) == 0) {
+		*out = d;
+		return EXITCODE_NONE;
+	}
+out:
+	log_error("disk %s: cannot make its memory and descriptors: %s",
+	    conf->name, strerror(errno));
+fail:
+	disk_free(d);
+	return reason;
+}
+
+void
+disk_free(struct disk *d)
+{
+	if (d == NULL)
+		return;
+	image_close(&d->image);
+	fd_close(&d->state_fd);
+	fd_close(&d->doorbell_fd);
+	fd_close(&d->irq_fd);
+	fd_close_all(d->kick_fd, PROTO_QUEUES_MAX);
+	fd_close(&d->backing_fd);
+	fd_close(&d->channel_fd);
+	if (d->timer != NULL)
+		event_free(d->timer);
+	free(d);
+}
+
+void
+disk_start(struct disk *d)
+{
+	disk_handle(d, ON_START);
+}
+
+void
+disk_stop(struct disk *d)
+{
+	d->stopping = true;
+	d->said |= d->state == DISK_LOCKING;
+	disk_handle(d, ON_STOP);
+}
+
+void
+disk_replace(struct disk *d, const char *why)
+{
+	if (d->state != DISK_RUNNING)
+		return;
+	log_warning("disk %s: blkd is replaced: %s", d->conf->name, why);
+	d->said = true;
+	disk_handle(d, ON_BROKEN);
+}
+
+unsigned
+disk_index(const struct disk *d)
+{
+	return d->index;
+}
+
+bool
+disk_is_ready(const struct disk *d)
+{
+	return d->state == DISK_RUNNING;
+}
+
+bool
+disk_is_gone(const struct disk *d)
+{
+	return d->state == DISK_GONE;
+}
+
+int
+disk_take_channel(struct disk *d)
+{
+	return fd_move(&d->channel_fd);
+}
+
+void
+disk_describe(const struct disk *d, struct disk_vm_part *part)
+{
+	*part = (struct disk_vm_part) {
+		.flags = d->conf->notify == CONF_NOTIFY_MESSAGE ?
+		    PROTO_VM_DISK_MESSAGE : 0,
+		.queues = (unsigned)d->conf->queues,
+		.doorbell_fd = d->doorbell_fd,
+		.irq_fd = d->irq_fd,
+		.kick_fd = d->kick_fd,
+	};
+}
+
+const char *
+disk_state_name(const struct disk *d)
+{
+	return states[d->state].name;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A disk's life, seen by the monitor: what outlives each blkd, and the state
+ * table that starts, attaches, replaces and ends them (DESIGN 1 and 7).
+ */
+#ifndef VMMD_DISK_H
+#define VMMD_DISK_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmmd/exitcode.h"
+
+struct children;
+struct conf_disk;
+struct disk;
+struct event_base;
+
+/* What a disk has of its machine; outlives the disk. */
+struct disk_host {
+	struct event_base *base;
+	struct children	*children;
+	const char	*blkd;		/* path of the program */
+	uid_t		 uid;		/* for its sandbox; 0: any of its own */
+	gid_t		 gid;
+	bool		 strict;
+	int		 gmem_fd;
+	uint64_t	 memory;	/* bytes */
+
+	void		*ctx;
+	/* It serves, for the first time or again: see disk_take_channel. */
+	void		(*ready)(void *ctx, struct disk *);
+	/* The first start has failed; the reason was logged. */
+	void		(*failed)(void *ctx, struct disk *,
+			    enum exitcode_reason);
+	/* No process is left and none will come. */
+	void		(*gone)(void *ctx, struct disk *);
+};
+
+/*
+ * Open the image, make the descriptors.  What is wrong is logged as one
+ * sentence and its reason returned; EXITCODE_NONE and *out: fine.
+ */
+enum exitcode_reason	disk_new(const struct disk_host *,
+			    const struct conf_disk *, unsigned index,
+			    struct disk **out);
+void			disk_free(struct disk *);	/* NULL is fine */
+
+void		disk_start(struct disk *);
+/* Detach, flush, end; at once where there is nothing to detach. */
+void		disk_stop(struct disk *);
+/* A register access was not answered: replace its blkd. */
+void		disk_replace(struct disk *, const char *why);
+
+unsigned	disk_index(const struct disk *);
+bool		disk_is_ready(const struct disk *);
+bool		disk_is_gone(const struct disk *);
+
+/*
+ * The vm's end of the newest MMIO channel: the caller's, once; -1: taken.
+ */
+int		disk_take_channel(struct disk *);
+
+/* The rest of what the vm process gets of a disk; stays the disk's. */
+struct disk_vm_part {
+	uint32_t	flags;		/* enum proto_vm_disk_flag */
+	unsigned	queues;
+	int		doorbell_fd;
+	int		irq_fd;
+	const int	*kick_fd;
+};
+void		disk_describe(const struct disk *, struct disk_vm_part *);
+
+/* The table, for tests: each state and event has a name. */
+const char	*disk_state_name(const struct disk *);
+
+#endif /* VMMD_DISK_H */

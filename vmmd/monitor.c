@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The monitor: the one context of the process, the loop, the signals, and
+ * the order in which a machine begins and ends.
+ *
+ *	begin	images, kernel, memory, /dev/kvm; then every blkd and the vm
+ *		process at once; when all are ready, the guest runs
+ *	end	the guest, then the vm process, then each disk (flushed),
+ *		each step bounded in time
+ */
+#include <sys/ioctl.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "util/fd.h"
+#include "util/log.h"
+#include "vmmd/children.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+#include "vmmd/input.h"
+#include "vmmd/machine.h"
+#include "vmmd/monitor.h"
+#include "vmmd/tty.h"
+#include "vmmd/users.h"
+
+enum phase {
+	PHASE_STARTING,
+	PHASE_RUNNING,
+	PHASE_ENDING,
+};
+
+#define NSIGNALS	3
+
+struct monitor {
+	const struct monitor_options *options;
+	const struct conf	*conf;
+	struct event_base	*base;
+	struct event		*signals[NSIGNALS];
+	struct children		*children;
+	struct input		 input;		/* kernel, memory, KVM */
+	struct tty		 tty;
+	struct users		 users;
+	struct disk_host	 disk_host;
+	struct machine_host	 machine_host;
+	struct disk		*disk[PROTO_DISKS_MAX];
+	size_t			 ndisks;	/* made so far */
+	struct machine		*machine;	/* NULL: not started */
+	bool			 machine_ready;
+	enum phase		 phase;
+	struct monitor_result	 result;
+};
+
+/* --- the end ---------------------------------------------------------------- */
+
+static void
+stop_disks(struct monitor *mon)
+{
+	size_t i;
+
+	for (i = 0; i < mon->ndisks; i++)
+		disk_stop(mon->disk[i]);
+}
+
+static bool
+all_gone(const struct monitor *mon)
+{
+	size_t i;
+
+	if (mon->machine != NULL && !machine_is_gone(mon->machine))
+		return false;
+	for (i = 0; i < mon->ndisks; i++) {
+		if (!disk_is_gone(mon->disk[i]))
+			return false;
+	}
+	return true;
+}
+
+static void
+leave_when_gone(struct monitor *mon)
+{
+	if (mon->phase == PHASE_ENDING && all_gone(mon))
+		event_base_loopbreak(mon->base);
+}
+
+/* The machine ends, for the first reason that was given. */
+static void
+begin_end(struct monitor *mon, enum exitcode_reason reason, uint32_t detail)
+{
+	if (mon->phase == PHASE_ENDING)
+		return;
+	mon->phase = PHASE_ENDING;
+	mon->result.reason = reason;
+	mon->result.detail = detail;
+	/* The disks serve the guest until it is gone. */
+	if (mon->machine != NULL && !machine_is_gone(mon->machine))
+		machine_stop(mon->machine);
+	else
+		stop_disks(mon);
+	leave_when_gone(mon);
+}
+
+static void
+on_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct monitor *mon = arg;
+
+	(void)what;
+	if (mon->phase != PHASE_ENDING) {
+		log_info("%s: the machine is stopped", strsignal(signo));
+		begin_end(mon, EXITCODE_STOPPED, 0);
+		return;
+	}
+	log_warning("%s while stopping: everything is killed",
+	    strsignal(signo));
+	stop_disks(mon);
+	children_kill_all(mon->children);
+}
+
+/* --- what the children report ------------------------------------------------ */
+
+static void
+run_when_ready(struct monitor *mon)
+{
+	size_t i;
+
+	if (mon->phase != PHASE_STARTING || !mon->machine_ready)
+		return;
+	for (i = 0; i < mon->ndisks; i++) {
+		if (!disk_is_ready(mon->disk[i]))
+			return;
+	}
+	mon->phase = PHASE_RUNNING;
+	mon->result.ran = true;
+	mon->options->running(mon->options->ctx);
+	tty_set_raw(&mon->tty);
+	machine_run(mon->machine);
+}
+
+static void
+on_disk_ready(void *ctx, struct disk *disk)
+{
+	struct monitor *mon = ctx;
+
+	/* At the start the vm process has the channel already. */
+	if (mon->phase != PHASE_STARTING && mon->machine != NULL)
+		machine_replace_channel(mon->machine, disk);
+	run_when_ready(mon);
+}
+
+static void
+on_disk_failed(void *ctx, struct disk *disk, enum exitcode_reason reason)
+{
+	(void)disk;
+	begin_end(ctx, reason, 0);
+}
+
+static void
+on_disk_gone(void *ctx, struct disk *disk)
+{
+	(void)disk;
+	leave_when_gone(ctx);
+}
+
+static void
+on_machine_ready(void *ctx)
+{
+	struct monitor *mon = ctx;
+
+	mon->machine_ready = true;
+	run_when_ready(mon);
+}
+
+static void
+on_machine_ended(void *ctx, enum exitcode_reason reason, uint32_t detail)
+{
+	begin_end(ctx, reason, detail);
+}
+
+static void
+on_machine_stuck(void *ctx, unsigned index)
+{
+	struct monitor *mon = ctx;
+
+	if (index < mon->ndisks)
+		disk_replace(mon->disk[index],
+		    "a register access is not answered");
+}
+
+static void
+on_machine_gone(void *ctx)
+{
+	struct monitor *mon = ctx;
+
+	stop_disks(mon);
+	leave_when_gone(mon);
+}
+
+/* --- the beginning ------------------------------------------------------------ */
+
+static enum exitcode_reason
+make_loop(struct monitor *mon)
+{
+	static const int signals[NSIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+	size_t i;
+
+	signal(SIGPIPE, SIG_IGN);
+	if ((mon->base = event_base_new()) == NULL ||
+	    (mon->children = children_new(mon->base)) == NULL)
+		goto fail;
+	for (i = 0; i < NSIGNALS; i++) {
+		mon->signals[i] = evsignal_new(mon->base, signals[i],
+		    on_signal, mon);
+		if (mon->signals[i] == NULL ||
+		    event_add(mon->signals[i], NULL) == -1)
+			goto fail;
+	}
+	return EXITCODE_NONE;
+fail:
+	log_error("cannot make the event loop: %s", strerror(errno));
+	return EXITCODE_OS;
+}
+
+static void
+fill_hosts(struct monitor *mon)
+{
+	mon->disk_host = (struct disk_host) {
+		.base = mon->base,
+		.children = mon->children,
+		.blkd = mon->options->blkd,
+		.uid = mon->users.disk.uid,
+		.gid = mon->users.disk.gid,
+		.strict = mon->users.strict,
+		.gmem_fd = mon->input.gmem_fd,
+		.memory = mon->conf->vm.memory,
+		.ctx = mon,
+		.ready = on_disk_ready,
+		.failed = on_disk_failed,
+		.gone = on_disk_gone,
+	};
+	mon->machine_host = (struct machine_host) {
+		.base = mon->base,
+		.children = mon->children,
+		.vmmd = mon->options->vmmd,
+		.conf = &mon->conf->vm,
+		.uid = mon->users.vm.uid,
+		.gid = mon->users.vm.gid,
+		.strict = mon->users.strict,
+		.kvm_fd = mon->input.kvm_fd,
+		.gmem_fd = mon->input.gmem_fd,
+		.kernel_fd = mon->input.kernel_fd,
+		.initrd_fd = mon->input.initrd_fd,
+		.serial_in = mon->tty.in,
+		.serial_out = mon->tty.out,
+		.ctx = mon,
+		.ready = on_machine_ready,
+		.ended = on_machine_ended,
+		.stuck = on_machine_stuck,
+		.gone = on_machine_gone,
+	};
+}
+
+static enum exitcode_reason
+make_disks(struct monitor *mon)
+{
+	enum exitcode_reason reason = EXITCODE_NONE;
+	size_t i;
+
+	for (i = 0; i < mon->conf->ndisks; i++) {
+		reason = disk_new(&mon->disk_host, &mon->conf->disk[i],
+		    (unsigned)i, &mon->disk[i]);
+		if (reason != EXITCODE_NONE)
+			break;
+		mon->ndisks++;
+	}
+	return reason;
+}
+
+/* Everything that can fail without a process to clean up. */
+static enum exitcode_reason
+prepare(struct monitor *mon)
+{
+	enum exitcode_reason reason;
+
+	if ((reason = make_loop(mon)) != EXITCODE_NONE)
+		return reason;
+	reason = users_find(&mon->users, &mon->conf->vm);
+	if (reason != EXITCODE_NONE)
+		return reason;
+	reason = input_open(&mon->input, &mon->conf->vm, mon->options->blkd);
+	if (reason != EXITCODE_NONE)
+		return reason;
+	reason = tty_open(&mon->tty, &mon->conf->vm.serial);
+	if (reason != EXITCODE_NONE)
+		return reason;
+	fill_hosts(mon);
+	return make_disks(mon);
+}
+
+/* All at once: none needs another to get ready. */
+static void
+start_children(struct monitor *mon)
+{
+	size_t i;
+
+	for (i = 0; i < mon->ndisks && mon->phase == PHASE_STARTING; i++)
+		disk_start(mon->disk[i]);
+	if (mon->phase != PHASE_STARTING)
+		return;
+	mon->machine = machine_start(&mon->machine_host, mon->disk,
+	    mon->ndisks);
+	if (mon->machine == NULL)
+		begin_end(mon, EXITCODE_INTERNAL, 0);
+}
+
+static void
+clean_up(struct monitor *mon)
+{
+	size_t i;
+
+	tty_close(&mon->tty);
+	children_free(mon->children);
+	machine_free(mon->machine);
+	for (i = 0; i < mon->ndisks; i++)
+		disk_free(mon->disk[i]);
+	input_close(&mon->input);
+	for (i = 0; i < NSIGNALS; i++) {
+		if (mon->signals[i] != NULL)
+			event_free(mon->signals[i]);
+	}
+	if (mon->base != NULL)
+		event_base_free(mon->base);
+	free(mon);
+}
+
+void
+monitor_run(const struct monitor_options *options,
+    struct monitor_result *result)
+{
+	struct monitor *mon = calloc(1, sizeof(*mon));
+
+	*result = (struct monitor_result) { .reason = EXITCODE_OS };
+	if (mon == NULL) {
+		log_error("no memory for the monitor");
+		return;
+	}
+	mon->options = options;
+	mon->conf = options->conf;
+	input_init(&mon->input);
+	tty_init(&mon->tty);
+	mon->result.reason = prepare(mon);
+	if (mon->result.reason == EXITCODE_NONE) {
+		start_children(mon);
+		if (!(mon->phase == PHASE_ENDING && all_gone(mon)))
+			event_base_dispatch(mon->base);
+	}
+	*result = mon->result;
+	clean_up(mon);
+}
