@@ -16,6 +16,7 @@
 struct backing;
 struct doorbell;
 struct gmem;
+struct limiter;
 struct state;
 
 #define DISK_SIZE_MAX	(1u << 20)	/* size_max: bytes of a data buffer */
@@ -45,6 +46,7 @@ struct disk {
 	struct state	*state;
 	struct doorbell	*doorbell;
 	struct backing	*backing;
+	struct limiter	*limiter;	/* NULL: no throttle */
 	int		 irqfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
 };

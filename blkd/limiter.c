@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The lock around the throttle.  Runs in blkd, register thread and queue
+ * threads; trusts the levels in the state no further than throttle_load.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "blkd/limiter.h"
+#include "blkd/throttle.h"
+#include "shm/shared.h"
+#include "shm/state.h"
+
+struct limiter {
+	pthread_mutex_t	 lock;
+	struct throttle	 throttle;	/* under the lock */
+	uint32_t	 active;	/* there are limits; shared_load */
+	struct state	*state;
+	uint64_t	(*clock)(void *);
+	void		*arg;
+};
+
+static uint64_t
+monotonic(void *arg)
+{
+	struct timespec ts;
+
+	(void)arg;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static uint32_t
+limits_anything(const struct throttle_limits *l)
+{
+	return l->ops.rate != 0 || l->bytes.rate != 0;
+}
+
+static void
+save(struct limiter *l)
+{
+	struct state_levels levels;
+
+	throttle_save(&l->throttle, &levels);
+	state_throttle_store(l->state, &levels);
+}
+
+struct limiter *
+limiter_make(struct state *state, const struct throttle_limits *limits,
+    uint64_t (*clock)(void *), void *arg)
+{
+	static const struct throttle_limits none;
+	struct state_levels levels;
+	struct limiter *l;
+	uint64_t now;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return NULL;
+	pthread_mutex_init(&l->lock, NULL);
+	l->state = state;
+	l->clock = clock != NULL ? clock : monotonic;
+	l->arg = arg;
+	if (limits == NULL)
+		limits = &none;
+	now = l->clock(arg);
+	throttle_init(&l->throttle, limits, now);
+	state_throttle_load(state, &levels);
+	throttle_load(&l->throttle, &levels, now);
+	l->active = limits_anything(limits);
+	return l;
+}
+
+void
+limiter_free(struct limiter *l)
+{
+	if (l == NULL)
+		return;
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+void
+limiter_set(struct limiter *l, const struct throttle_limits *limits)
+{
+	static const struct throttle_limits none;
+
+	if (limits == NULL)
+		limits = &none;
+	pthread_mutex_lock(&l->lock);
+	throttle_limits(&l->throttle, limits, l->clock(l->arg));
+	save(l);
+	shared_store(&l->active, limits_anything(limits));
+	pthread_mutex_unlock(&l->lock);
+}
+
+uint64_t
+limiter_take(struct limiter *l, uint64_t bytes)
+{
+	uint64_t wait;
+
+	if (!shared_load(&l->active))
+		return 0;
+	pthread_mutex_lock(&l->lock);
+	wait = throttle_take(&l->throttle, bytes, l->clock(l->arg));
+	if (wait == 0)
+		save(l);
+	pthread_mutex_unlock(&l->lock);
+	return wait;
+}
