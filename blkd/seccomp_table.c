@@ -47,11 +47,13 @@ static const struct filter_way mprotect_ways[] = {
 	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
 };
 
-/* Ask what a descriptor is, never change it or its file's locks. */
+/* Ask what a descriptor is, never change its file's locks. */
 static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GETFL)),
 	FILTER_WAY(FILTER_INT(1, F_GETFD)),
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
+	/* backing_open: O_DIRECT off, where the file has no whole blocks */
+	{ FILTER_START, 1, { FILTER_INT(1, F_SETFL) } },
 };
 
 static const struct filter_way ioctl_ways[] = {
