@@ -62,6 +62,9 @@ void		 queue_resume(struct queue *);
 /* A kick by message, where ioeventfd is switched off. */
 void		 queue_kick(struct queue *);
 
+/* The throttle's limits have changed: a stalled queue asks again. */
+void		 queue_nudge(struct queue *);
+
 enum queue_condition {
 	QUEUE_PARKED,		/* nothing in flight, takes nothing */
 	QUEUE_RUNNING,

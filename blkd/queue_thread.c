@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The thread of a queue.  Runs in blkd; the register thread commands, the
+ * queue thread obeys.  Trusts nothing in the rings (serve.c); touches, here,
+ * the kick eventfd and the queue's own.
+ *
+ * One word says what the queue is (enum queue_condition); it changes by
+ * these steps alone:
+ *
+ *	PARKED, POISONED -> RUNNING	queue_start	register thread
+ *	PARKED, PARKING -> RUNNING	queue_resume	register thread
+ *	RUNNING -> PARKING		queue_park	register thread
+ *	any -> QUITTING			queue_free	register thread
+ *	PARKING -> PARKED		nothing is left in flight
+ *	RUNNING, PARKING -> POISONED	the ring is corrupt, same
+ *
+ * While it is PARKED or POISONED the queue thread touches nothing but the
+ * word and its eventfd, so the rest is the register thread's.
+ */
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "blkd/disk.h"
+#include "blkd/engine.h"
+#include "blkd/queue.h"
+#include "blkd/serve.h"
+#include "shm/shared.h"
+
+#define QUEUE_QUITTING	(QUEUE_POISONED + 1)
+#define QUEUE_STACK	(256u << 10)
+
+struct queue {
+	uint32_t	 condition;	/* shared_load; see above */
+	unsigned	 index;
+	int		 commandfd;	/* wakes the queue thread */
+	int		 kickfd;	/* the guest's; not ours */
+	int		 eventfd;	/* tells the register thread; not ours */
+	pthread_t	 thread;
+	struct serve	 serve;
+};
+
+/* --- the word ----------------------------------------------------------- */
+
+static bool
+step(struct queue *q, uint32_t from, uint32_t to)
+{
+	/*
+	 * Both ways: whoever sees the new condition sees what the other
+	 * thread did before it.
+	 */
+	return __atomic_compare_exchange_n(&q->condition, &from, to, false,
+	    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+static void
+wake(const struct queue *q)
+{
+	(void)eventfd_write(q->commandfd, 1);
+}
+
+/* --- queue thread ------------------------------------------------------- */
+
+enum wait_for {
+	WAIT_COMMAND	= 0,
+	WAIT_KICK	= 1u << 0,
+	WAIT_ENGINE	= 1u << 1,
+};
+
+static void
+count_kicks(struct queue *q)
+{
+	eventfd_t kicks;
+
+	if (eventfd_read(q->kickfd, &kicks) == 0)
+		counter_add(&q->serve.state->s_counters, COUNTER_KICKS,
+		    (int64_t)kicks);
+}
+
+/* Sleep until something happens; ns: at most so long, 0: without limit. */
+static void
+sleep_for(struct queue *q, unsigned what, uint64_t ns)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / 1000000000u),
+		.tv_nsec = (long)(ns % 1000000000u),
+	};
+	struct pollfd fds[3] = {
+		{ .fd = q->commandfd, .events = POLLIN },
+		{ .fd = what & WAIT_KICK ? q->kickfd : -1, .events = POLLIN },
+		{ .fd = what & WAIT_ENGINE ?
+		    q->serve.ops->wait_fd(q->serve.engine) : -1,
+		    .events = POLLIN },
+	};
+	eventfd_t commands;
+
+	if (ppoll(fds, 3, ns > 0 ? &ts : NULL, NULL) <= 0)
+		return;
+	if ((fds[0].revents & POLLIN) != 0)
+		(void)eventfd_read(q->commandfd, &commands);
+	if ((fds[1].revents & POLLIN) != 0)
+		count_kicks(q);
+}
+
+/* Serve until the condition changes or the ring turns out corrupt. */
+static void
+serve(struct queue *q)
+{
+	unsigned engine;
+
+	for (;;) {
+		enum serve_result r = serve_round(&q->serve);
+
+		engine = q->serve.running > 0 ? WAIT_ENGINE : 0;
+		switch (r) {
+		case SERVE_DRAINED:
+			if (!virtq_kicks_on(&q->serve.vq))
+				sleep_for(q, WAIT_KICK | engine, 0);
+			break;
+		case SERVE_STALLED:
+			sleep_for(q, engine, q->serve.wait_ns);
+			break;
+		case SERVE_STOPPED:
+		case SERVE_POISONED:
+			return;
+		}
+	}
+}
+
+/* Nothing in flight any more: say what the queue has become. */
+static void
+come_to_rest(struct queue *q)
+{
+	while (!serve_settle(&q->serve))
+		sleep_for(q, WAIT_ENGINE, 0);
+	if (q->serve.poisoned ? step(q, QUEUE_RUNNING, QUEUE_POISONED) ||
+	    step(q, QUEUE_PARKING, QUEUE_POISONED) :
+	    step(q, QUEUE_PARKING, QUEUE_PARKED))
+		(void)eventfd_write(q->eventfd, 1);
+}
+
+static void *
+queue_main(void *arg)
+{
+	struct queue *q = arg;
+	char name[16];
+
+	snprintf(name, sizeof(name), "q%u", q->index);
+	pthread_setname_np(pthread_self(), name);
+	for (;;) {
+		switch (shared_load_acquire(&q->condition)) {
+		case QUEUE_RUNNING:
+			serve(q);
+			come_to_rest(q);
+			break;
+		case QUEUE_PARKING:
+			come_to_rest(q);
+			break;
+		case QUEUE_PARKED:
+		case QUEUE_POISONED:
+			sleep_for(q, WAIT_COMMAND, 0);
+			break;
+		default:
+			return NULL;
+		}
+	}
+}
+
+/* --- register thread ---------------------------------------------------- */
+
+/* Signals are the register thread's. */
+static int
+start_thread(struct queue *q)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	int error;
+
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, QUEUE_STACK);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&q->thread, &attr, queue_main, q);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	errno = error;
+	return error == 0 ? 0 : -1;
+}
+
+struct queue *
+queue_make(const struct disk *disk, unsigned index, int eventfd_)
+{
+	struct queue *q;
+	int saved;
+
+	if ((q = calloc(1, sizeof(*q))) == NULL)
+		return NULL;
+	q->condition = QUEUE_PARKED;
+	q->index = index;
+	q->kickfd = disk->kickfd[index];
+	q->eventfd = eventfd_;
+	q->commandfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (q->commandfd != -1 &&
+	    serve_init(&q->serve, disk, index, &q->condition) == 0 &&
+	    start_thread(q) == 0)
+		return q;
+	saved = errno;
+	serve_free(&q->serve);
+	if (q->commandfd != -1)
+		close(q->commandfd);
+	free(q);
+	errno = saved;
+	return NULL;
+}
+
+int
+queue_start(struct queue *q, const struct queue_setup *setup, bool recover)
+{
+	enum queue_condition now = queue_poll(q);
+	int n;
+
+	if (now != QUEUE_PARKED && now != QUEUE_POISONED) {
+		errno = EBUSY;
+		return -1;
+	}
+	n = serve_set_up(&q->serve, setup, recover);
+	if (n == -1 && errno == EPROTO)
+		step(q, QUEUE_PARKED, QUEUE_POISONED);
+	if (n == -1)
+		return -1;
+	step(q, now, QUEUE_RUNNING);
+	wake(q);
+	return n;
+}
+
+void
+queue_park(struct queue *q)
+{
+	if (step(q, QUEUE_RUNNING, QUEUE_PARKING))
+		wake(q);
+}
+
+void
+queue_resume(struct queue *q)
+{
+	if (step(q, QUEUE_PARKED, QUEUE_RUNNING) ||
+	    step(q, QUEUE_PARKING, QUEUE_RUNNING))
+		wake(q);
+}
+
+void
+queue_kick(struct queue *q)
+{
+	(void)eventfd_write(q->kickfd, 1);
+}
+
+void
+queue_nudge(struct queue *q)
+{
+	wake(q);
+}
+
+enum queue_condition
+queue_poll(const struct queue *q)
+{
+	return (enum queue_condition)shared_load_acquire(&q->condition);
+}
+
+void
+queue_free(struct queue *q)
+{
+	if (q == NULL)
+		return;
+	__atomic_store_n(&q->condition, QUEUE_QUITTING, __ATOMIC_RELEASE);
+	wake(q);
+	pthread_join(q->thread, NULL);
+	serve_free(&q->serve);
+	close(q->commandfd);
+	free(q);
+}

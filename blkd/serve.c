@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The way of a request, from avail to interrupt.  Runs in blkd, queue
+ * thread; trusts nothing in guest memory; touches the rings, the buffers and
+ * the status bytes of its requests, its part of the state, the doorbell.
+ *
+ * No allocation here, and no system call but the I/O itself and one write
+ * for an interrupt.
+ */
+#include <sys/eventfd.h>
+#include <linux/virtio_blk.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "blkd/backing.h"
+#include "blkd/disk.h"
+#include "blkd/engine.h"
+#include "blkd/exec.h"
+#include "blkd/queue.h"
+#include "blkd/request.h"
+#include "blkd/serve.h"
+#include "shm/doorbell.h"
+#include "shm/gmem.h"
+#include "shm/shared.h"
+#include "util/log.h"
+
+/*
+ * A finished request waits for others, to be published with one store and
+ * one interrupt, but no longer than about this: as many are collected as
+ * the last batch finished in that time.
+ */
+#define PATIENCE_NS	UINT64_C(50000)
+
+#define LOG_EVERY_NS	UINT64_C(1000000000)
+
+/* A request that was in flight in so many deaths is not run again. */
+#define DEATHS_MAX	3u
+
+static uint64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void
+count(struct serve *s, enum counter which, int64_t n)
+{
+	counter_add(&s->state->s_counters, which, n);
+}
+
+/*
+ * Once a second at most: a disk that fails, fails often, and a guest can
+ * make it.
+ */
+static void
+complain(struct serve *s, const char *what, int error)
+{
+	if (s->logged_ns != 0 && s->now_ns - s->logged_ns < LOG_EVERY_NS)
+		return;
+	s->logged_ns = s->now_ns;
+	log_warning("%s: %s: %s; the request is answered with an I/O error",
+	    s->disk->name, what, strerror(error));
+}
+
+/* --- setting up --------------------------------------------------------- */
+
+int
+serve_init(struct serve *s, const struct disk *disk, unsigned index,
+    const uint32_t *condition)
+{
+	size_t i, iovs = disk_seg_max(disk) + GMEM_REGIONS_MAX;
+
+	*s = (struct serve) {
+		.disk = disk, .state = &disk->state->queue[index],
+		.condition = condition, .ops = &engine_sync,
+		.gates = { .disk = disk, .limiter = disk->limiter,
+		    .iov_max = iovs },
+	};
+	s->request = calloc(disk->queue_size, sizeof(*s->request));
+	/* Untouched pages of this one cost nothing. */
+	s->iovs = calloc(disk->queue_size, iovs * sizeof(*s->iovs));
+	s->engine = s->ops->make(disk->backing, disk->queue_size);
+	if (s->request == NULL || s->iovs == NULL || s->engine == NULL)
+		return -1;
+	for (i = 0; i < disk->queue_size; i++) {
+		s->request[i].head = (uint16_t)i;
+		s->request[i].iov = s->iovs + i * iovs;
+	}
+	return 0;
+}
+
+void
+serve_free(struct serve *s)
+{
+	if (s->engine != NULL)
+		s->ops->free(s->engine);
+	free(s->iovs);
+	free(s->request);
+}
+
+static void
+poison(struct serve *s)
+{
+	/* First the mark: a successor that finds it does not count again. */
+	shared_store_release(&s->state->s_poisoned, 1);
+	s->poisoned = true;
+	count(s, COUNTER_INVALID_RING, 1);
+}
+
+static int
+recover(struct serve *s)
+{
+	int n;
+
+	if (shared_load(&s->state->s_poisoned) != 0) {
+		s->poisoned = true;
+		errno = EPROTO;
+		return -1;
+	}
+	n = inflight_recover(&s->inflight, s->state, &s->vq, s->replay);
+	if (n == -1)
+		poison(s);
+	return n;
+}
+
+int
+serve_set_up(struct serve *s, const struct queue_setup *setup, bool again)
+{
+	int n = 0;
+
+	if (setup->num > s->disk->queue_size) {
+		errno = EFAULT;
+		return -1;
+	}
+	if (virtq_map(&s->vq, s->disk->gmem, setup) == -1)
+		return -1;
+	s->gates.features = setup->features;
+	s->done = NULL;
+	s->done_last = &s->done;
+	s->ndone = 0;
+	s->batch_max = 1;
+	s->nreplay = s->replayed = 0;
+	s->stalled = s->poisoned = false;
+	counter_set(&s->state->s_counters, COUNTER_THROTTLED_NOW, 0);
+	if (!again)
+		inflight_init(&s->inflight, s->state, setup->num);
+	else if ((n = recover(s)) == -1)
+		return -1;
+	s->nreplay = (unsigned)n;
+	/* The predecessor may have died just before its interrupt. */
+	s->fire = again;
+	return n;
+}
+
+/* --- publishing --------------------------------------------------------- */
+
+static void
+fire(struct serve *s)
+{
+	s->fire = false;
+	doorbell_raise(s->disk->doorbell, DOORBELL_USED);
+	(void)eventfd_write(s->disk->irqfd, 1);
+}
+
+static void
+interrupt(struct serve *s, uint16_t n)
+{
+	bool wanted = s->fire || virtq_wants_irq(&s->vq, n);
+
+	count(s, wanted ? COUNTER_IRQS : COUNTER_IRQS_SUPPRESSED, 1);
+	if (wanted)
+		fire(s);
+}
+
+/* What an OK counts as; the row of a type. */
+static const struct {
+	uint32_t		type;
+	enum counter		requests;
+	enum counter		bytes;	/* COUNTER_COUNT: none */
+	enum counter_latency	latency;
+} account_row[] = {
+	{ VIRTIO_BLK_T_IN, COUNTER_READS, COUNTER_READ_BYTES,
+	    COUNTER_LATENCY_READ },
+	{ VIRTIO_BLK_T_OUT, COUNTER_WRITES, COUNTER_WRITE_BYTES,
+	    COUNTER_LATENCY_WRITE },
+	{ VIRTIO_BLK_T_FLUSH, COUNTER_FLUSHES, COUNTER_COUNT,
+	    COUNTER_LATENCY_FLUSH },
+	{ VIRTIO_BLK_T_GET_ID, COUNTER_GET_IDS, COUNTER_COUNT,
+	    COUNTER_LATENCY_COUNT },
+	{ VIRTIO_BLK_T_DISCARD, COUNTER_DISCARDS, COUNTER_DISCARD_BYTES,
+	    COUNTER_LATENCY_DISCARD },
+	{ VIRTIO_BLK_T_WRITE_ZEROES, COUNTER_WRITE_ZEROES,
+	    COUNTER_DISCARD_BYTES, COUNTER_LATENCY_DISCARD },
+};
+
+static void
+account_ok(struct serve *s, const struct request *r)
+{
+	size_t i = 0;
+
+	while (account_row[i].type != r->type)
+		i++;
+	count(s, account_row[i].requests, 1);
+	if (account_row[i].bytes != COUNTER_COUNT)
+		count(s, account_row[i].bytes, (int64_t)r->bytes);
+	if (account_row[i].latency != COUNTER_LATENCY_COUNT)
+		counter_latency(&s->state->s_counters, account_row[i].latency,
+		    s->now_ns - r->taken_ns);
+}
+
+static void
+account(struct serve *s, const struct request *r)
+{
+	if (r->answer == VIRTIO_BLK_S_OK)
+		account_ok(s, r);
+	else if (r->answer == VIRTIO_BLK_S_UNSUPP)
+		count(s, COUNTER_UNSUPPORTED, 1);
+	else
+		count(s, COUNTER_IO_ERRORS, 1);
+}
+
+/*
+ * Without a write cache a write is stable before its used element is
+ * published: one fdatasync a batch.  When that fails, so do the writes.
+ */
+static void
+make_stable(struct serve *s)
+{
+	struct request *r;
+	bool writes = false;
+
+	if (shared_load(&s->disk->writeback))
+		return;
+	for (r = s->done; r != NULL; r = r->next)
+		writes |= r->answer == VIRTIO_BLK_S_OK && exec_is_write(r);
+	if (!writes || backing_flush(s->disk->backing) == 0)
+		return;
+	complain(s, "making writes stable", errno);
+	for (r = s->done; r != NULL; r = r->next)
+		if (r->answer == VIRTIO_BLK_S_OK && exec_is_write(r))
+			exec_answer(r, VIRTIO_BLK_S_IOERR);
+}
+
+/* How many of the like finish within our patience? */
+static void
+adapt(struct serve *s, uint64_t then_ns, unsigned n)
+{
+	uint64_t each = (s->now_ns - then_ns) / n + 1;
+	uint64_t max = PATIENCE_NS / each;
+
+	s->batch_max = max < 1 ? 1 :
+	    max > SERVE_BATCH_MAX ? SERVE_BATCH_MAX : (unsigned)max;
+}
+
+static void
+publish(struct serve *s)
+{
+	struct state_used batch[SERVE_BATCH_MAX];
+	uint64_t then_ns = s->now_ns;
+	struct request *r;
+	uint16_t n = 0;
+
+	if (s->ndone == 0)
+		return;
+	make_stable(s);
+	for (r = s->done; r != NULL; r = r->next) {
+		shared_store(r->status, r->answer);
+		batch[n++] = (struct state_used) {
+			.s_id = r->head, .s_len = r->used_len,
+		};
+	}
+	inflight_publish(&s->inflight, &s->vq, batch, n);
+	s->now_ns = clock_ns();
+	for (r = s->done; r != NULL; r = r->next)
+		account(s, r);
+	s->done = NULL;
+	s->done_last = &s->done;
+	s->ndone = 0;
+	adapt(s, then_ns, n);
+	interrupt(s, n);
+}
+
+/* --- running ------------------------------------------------------------ */
+
+static void
+finished(struct serve *s, struct request *r)
+{
+	r->next = NULL;
+	*s->done_last = r;
+	s->done_last = &r->next;
+	if (++s->ndone >= s->batch_max)
+		publish(s);
+}
+
+static void
+collect(struct serve *s)
+{
+	struct engine_op *op;
+	struct request *r;
+
+	while (s->running > 0 && (op = s->ops->reap(s->engine)) != NULL) {
+		s->running--;
+		r = request_of_op(op);
+		exec_finish(r);
+		if (r->answer == VIRTIO_BLK_S_IOERR)
+			complain(s, exec_name(r), op->error);
+		if (op->zeroed > 0)
+			count(s, COUNTER_SHORT_READS, 1);
+		finished(s, r);
+	}
+}
+
+static int
+status_of(enum gates_verdict verdict)
+{
+	switch (verdict) {
+	case GATES_OK:
+		return VIRTIO_BLK_S_OK;
+	case GATES_UNSUPP:
+		return VIRTIO_BLK_S_UNSUPP;
+	default:
+		return VIRTIO_BLK_S_IOERR;
+	}
+}
+
+/* A marked request with a verdict that is an answer, or PASS. */
+static void
+run(struct serve *s, struct request *r, enum gates_verdict verdict)
+{
+	r->taken_ns = s->now_ns;
+	if (verdict != GATES_PASS) {
+		exec_answer(r, status_of(verdict));
+		finished(s, r);
+		return;
+	}
+	if (exec_is_long(r))
+		publish(s);
+	if (exec_start(r, s->disk, s->ops, s->engine)) {
+		finished(s, r);
+		return;
+	}
+	s->running++;
+	collect(s);
+}
+
+static void
+count_drop(struct serve *s)
+{
+	count(s, COUNTER_DROPPED, 1);
+	count(s, COUNTER_IO_ERRORS, 1);
+}
+
+/* --- taking ------------------------------------------------------------- */
+
+static void
+stall(struct serve *s, uint64_t wait_ns)
+{
+	s->wait_ns = wait_ns;
+	if (s->stalled)
+		return;
+	s->stalled = true;
+	count(s, COUNTER_THROTTLED, 1);
+	counter_set(&s->state->s_counters, COUNTER_THROTTLED_NOW, 1);
+}
+
+static void
+unstall(struct serve *s)
+{
+	if (!s->stalled)
+		return;
+	s->stalled = false;
+	counter_set(&s->state->s_counters, COUNTER_THROTTLED_NOW, 0);
+}
+
+/* Returns true if a head was taken; else why not is in *why. */
+static bool
+take(struct serve *s, enum serve_result *why)
+{
+	enum gates_verdict verdict;
+	struct request *r;
+	uint16_t head;
+	int some;
+
+	*why = SERVE_DRAINED;
+	if ((some = virtq_peek(&s->vq, &head)) == 0)
+		return false;
+	if (some == -1 || head >= s->vq.num ||
+	    inflight_has(&s->inflight, head) ||
+	    chain_read(&s->chain, &s->vq, s->disk->gmem, head) == -1) {
+		poison(s);
+		*why = SERVE_POISONED;
+		return false;
+	}
+	r = &s->request[head];
+	verdict = gates_check(&s->gates, &s->chain, r, 1);
+	if (verdict == GATES_WAIT) {
+		/* Not taken: the cursor stays, nothing is written. */
+		stall(s, r->wait_ns);
+		*why = SERVE_STALLED;
+		return false;
+	}
+	unstall(s);
+	virtq_advance(&s->vq);
+	if (verdict == GATES_DROP) {
+		inflight_drop(&s->inflight, head);
+		count_drop(s);
+	} else {
+		inflight_mark(&s->inflight, head);
+		run(s, r, verdict);
+	}
+	return true;
+}
+
+/* A request of a dead predecessor: judged afresh, but it has paid. */
+static void
+replay(struct serve *s, uint16_t head)
+{
+	struct request *r = &s->request[head];
+	enum gates_verdict verdict;
+
+	if (chain_read(&s->chain, &s->vq, s->disk->gmem, head) == -1) {
+		poison(s);
+		return;
+	}
+	verdict = gates_check(&s->gates, &s->chain, r, 0);
+	count(s, COUNTER_REPLAYED, 1);
+	if (verdict == GATES_DROP) {
+		inflight_forget(&s->inflight, head);
+		count_drop(s);
+		return;
+	}
+	if (verdict == GATES_PASS &&
+	    inflight_deaths(&s->inflight, head) >= DEATHS_MAX)
+		verdict = GATES_IOERR;
+	run(s, r, verdict);
+}
+
+static void
+replay_all(struct serve *s)
+{
+	while (s->replayed < s->nreplay && !s->poisoned)
+		replay(s, s->replay[s->replayed++]);
+	if (s->running == 0 && s->fire) {
+		publish(s);
+		if (s->fire) {
+			count(s, COUNTER_IRQS, 1);
+			fire(s);
+		}
+	}
+}
+
+/* --- rounds ------------------------------------------------------------- */
+
+enum serve_result
+serve_round(struct serve *s)
+{
+	enum serve_result why = SERVE_STOPPED;
+
+	s->now_ns = clock_ns();
+	collect(s);
+	replay_all(s);
+	virtq_kicks_off(&s->vq);
+	while (!s->poisoned &&
+	    shared_load(s->condition) == QUEUE_RUNNING && take(s, &why))
+		;
+	s->ops->kick(s->engine);
+	collect(s);
+	publish(s);
+	return s->poisoned ? SERVE_POISONED : why;
+}
+
+bool
+serve_settle(struct serve *s)
+{
+	s->now_ns = clock_ns();
+	replay_all(s);
+	s->ops->kick(s->engine);
+	collect(s);
+	publish(s);
+	unstall(s);
+	return s->running == 0;
+}

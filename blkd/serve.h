@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a queue thread does with its ring: the way of a request, without the
+ * thread around it (queue_thread.c).
+ *
+ *	serve_round
+ *	  take		virtq_peek, chain_read, gates_check, inflight_mark
+ *	  run		exec_start, the engine
+ *	  publish	status bytes, inflight_publish, counters, interrupt
+ *
+ * All of it belongs to the queue thread, or to the register thread while the
+ * queue is parked.
+ */
+#ifndef BLKD_SERVE_H
+#define BLKD_SERVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "blkd/chain.h"
+#include "blkd/gates.h"
+#include "blkd/inflight.h"
+#include "blkd/virtq.h"
+
+struct disk;
+struct engine;
+struct engine_ops;
+struct queue_setup;
+struct request;
+
+#define SERVE_BATCH_MAX	32u	/* finished requests that wait for a publish */
+
+struct serve {
+	const struct disk	*disk;
+	struct state_queue	*state;
+	const uint32_t		*condition;	/* enum queue_condition */
+	const struct engine_ops	*ops;
+	struct engine		*engine;
+	struct request		*request;	/* one a head */
+	struct iovec		*iovs;
+
+	struct virtq		 vq;
+	struct gates		 gates;
+	struct inflight		 inflight;
+	struct chain		 chain;
+	unsigned		 running;	/* in the engine */
+
+	struct request		*done;		/* finished, oldest first */
+	struct request		**done_last;
+	unsigned		 ndone;
+	unsigned		 batch_max;	/* ndone that is published */
+	uint64_t		 now_ns;	/* of the last look at the clock */
+
+	unsigned		 nreplay;
+	unsigned		 replayed;
+	uint16_t		 replay[STATE_QUEUE_SIZE_MAX];
+
+	bool			 fire;		/* an interrupt is owed */
+	bool			 stalled;
+	bool			 poisoned;
+	uint64_t		 wait_ns;	/* while stalled */
+	uint64_t		 logged_ns;
+};
+
+/* Returns 0, or -1 and errno.  The disk outlives it. */
+int	serve_init(struct serve *, const struct disk *, unsigned index,
+	    const uint32_t *condition);
+void	serve_free(struct serve *);
+
+/* queue_start's: see there. */
+int	serve_set_up(struct serve *, const struct queue_setup *, bool recover);
+
+enum serve_result {
+	SERVE_DRAINED,	/* nothing to take: sleep until a kick */
+	SERVE_STALLED,	/* sleep for wait_ns, kicks do not matter */
+	SERVE_STOPPED,	/* the condition is not RUNNING any more */
+	SERVE_POISONED,	/* the ring is corrupt */
+};
+
+/* Replay what is left to replay, then take and run all there is. */
+enum serve_result serve_round(struct serve *);
+
+/*
+ * One step towards nothing in flight: finish replays, reap, publish.
+ * Returns true when the engine has nothing left.
+ */
+bool	serve_settle(struct serve *);
+
+#endif /* BLKD_SERVE_H */
