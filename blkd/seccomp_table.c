@@ -38,9 +38,16 @@
 #define MSG_OURS	(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC | \
 	MSG_EOR | MSG_TRUNC)
 
-/* Private memory of malloc(3), stacks; what ATTACH brought. */
+/*
+ * Private memory, which RLIMIT_DATA bounds; at the start what ATTACH
+ * brought, which has its size.  Shared anonymous memory has no bound.
+ */
 static const struct filter_way mmap_ways[] = {
-	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
+	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
+	    FILTER_BITS(3, MAP_TYPE, MAP_PRIVATE)),
+	{ FILTER_START, 2, {
+	    FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
+	    FILTER_BITS(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED) } },
 };
 
 static const struct filter_way mprotect_ways[] = {

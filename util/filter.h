@@ -67,6 +67,8 @@ struct filter_row {
 	{ (arg), SCMP_CMP_MASKED_EQ, (bits), 0 }
 #define FILTER_ONLY(arg, bits) \
 	{ (arg), SCMP_CMP_MASKED_EQ, (uint32_t)~(bits), 0 }
+#define FILTER_BITS(arg, mask, value) \
+	{ (arg), SCMP_CMP_MASKED_EQ, (mask), (value) }
 #define FILTER_LONG(arg, value) \
 	{ (arg), SCMP_CMP_EQ, (value), 0 }
 #define FILTER_WAY(...)		{ 0, 1, { __VA_ARGS__ } }

@@ -155,6 +155,8 @@ sandbox_ns_enter(struct room *room)
 		sandbox_room_note(room, "pid namespace");
 		return;
 	}
+	/* Where we may: no memfd of this pid namespace can be executed. */
+	(void)write_file("/proc/sys/vm/memfd_noexec", "2");
 	room->layers |= PROTO_LAYER_NAMESPACES;
 }
 

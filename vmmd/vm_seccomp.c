@@ -80,8 +80,16 @@ static const struct filter_way ioctl_ways[] = {
 	KVM_ALWAYS(KVM_IRQFD),
 };
 
+/*
+ * Private memory, which RLIMIT_DATA bounds; what messages bring and the
+ * vCPUs' run pages, which have their sizes.  Not shared and anonymous.
+ */
 static const struct filter_way mmap_ways[] = {
-	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
+	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
+	    FILTER_BITS(3, MAP_TYPE, MAP_PRIVATE)),
+	{ FILTER_START, 2, {
+	    FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
+	    FILTER_BITS(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED) } },
 };
 
 static const struct filter_way mprotect_ways[] = {
