@@ -48,6 +48,8 @@ static const struct filter_row rows[] = {
 	    0, "ASan" },
 	{ SCMP_SYS(prctl), "prctl", FILTER_BOTH, FILTER_SANITIZER, 0, NULL, 0,
 	    "ASan" },
+	{ SCMP_SYS(sigaltstack), "sigaltstack", FILTER_BOTH, FILTER_SANITIZER,
+	    0, NULL, 0, "ASan, before a call that does not return" },
 	{ SCMP_SYS(pause), "pause", FILTER_BOTH, 0, 0, NULL, 0, "wait" },
 	{ SCMP_SYS(getrlimit), "getrlimit", FILTER_BOTH, 0, 0, NULL, 0,
 	    "look" },
