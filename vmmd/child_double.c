@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A blkd for tests of the monitor: says what it was given, and does as its
+ * disk's serial number tells it.
+ *
+ *	fail	answers ATTACH with FAIL
+ *	mute	never answers
+ *	die	exits at ATTACH
+ *	replace	is ready, then asks to be replaced (its first time)
+ *	garbage	is ready, then sends what is no message (its first time)
+ *	stay	is ready, and does not obey DETACH
+ *
+ * Anything else: is ready, and exits 0 at DETACH.  With an argument "fds" it
+ * prints its descriptors and environment on stderr and exits.
+ */
+#include <sys/socket.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/chan.h"
+#include "vmmd/spawn.h"
+
+static void
+print_inheritance(void)
+{
+	char path[300], target[256];
+	struct dirent *entry;
+	ssize_t n;
+	DIR *dir;
+
+	if ((dir = opendir("/proc/self/fd")) == NULL)
+		exit(1);
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(dir))
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fd/%s",
+		    entry->d_name);
+		if ((n = readlink(path, target, sizeof(target) - 1)) == -1)
+			exit(1);
+		target[n] = '\0';
+		fprintf(stderr, "fd %s %s\n", entry->d_name, target);
+	}
+	closedir(dir);
+	fprintf(stderr, "environment %s\n",
+	    environ[0] == NULL ? "empty" : environ[0]);
+	fprintf(stderr, "session %s\n",
+	    getsid(0) == getpid() ? "own" : "another's");
+}
+
+static void
+answer_attach(const struct proto_blk_attach *attach)
+{
+	struct proto_blk_ready ready = { .m_layers = 0 };
+	struct proto_fail fail = { .m_errno = EIO,
+	    .m_text = "the double was told to fail" };
+	struct proto_blk_replace replace = {
+		.m_reason = PROTO_REPLACE_RESET };
+	const char *what = (const char *)attach->m_serial;
+	bool first = attach->m_incarnation == 0;
+
+	fprintf(stderr, "attach %u\n", attach->m_incarnation);
+	if (strcmp(what, "die") == 0)
+		exit(9);
+	if (strcmp(what, "mute") == 0)
+		return;
+	if (strcmp(what, "fail") == 0) {
+		chan_header(&fail.m_hdr, PROTO_BLK_FAIL, 1);
+		chan_send(SPAWN_CHANNEL_FD, &fail, NULL, 0);
+		exit(1);
+	}
+	chan_header(&ready.m_hdr, PROTO_BLK_READY, 1);
+	chan_send(SPAWN_CHANNEL_FD, &ready, NULL, 0);
+	if (strcmp(what, "replace") == 0 && first) {
+		chan_header(&replace.m_hdr, PROTO_BLK_REPLACE, 2);
+		chan_send(SPAWN_CHANNEL_FD, &replace, NULL, 0);
+	}
+	if (strcmp(what, "garbage") == 0 && first)
+		send(SPAWN_CHANNEL_FD, "garbage", 7, 0);
+}
+
+int
+main(int argc, char **argv)
+{
+	bool stay = false;
+	struct msg m;
+	int backing = -1;
+
+	if (argc > 1 && strcmp(argv[1], "fds") == 0) {
+		print_inheritance();
+		return 0;
+	}
+	while (chan_recv(SPAWN_CHANNEL_FD, &m) == PROTO_OK) {
+		switch (m.hdr.m_type) {
+		case PROTO_BLK_ATTACH:
+			/* Held, as a blkd would: the fence is on it. */
+			backing = msg_take_fd(&m, PROTO_ATTACH_BACKING);
+			stay = strcmp((char *)m.attach.m_serial, "stay") == 0;
+			answer_attach(&m.attach);
+			break;
+		case PROTO_BLK_DETACH:
+			if (!stay)
+				return 0;
+			break;
+		}
+		msg_clear(&m);
+	}
+	close(backing);
+	return 3;
+}
