@@ -149,24 +149,14 @@ backing_close(struct backing *b)
 	errno = saved;
 }
 
+/*
+ * One call for files and devices, which is all that the narrow sandbox has.
+ * Nothing reads or writes at the offset that it moves.
+ */
 int64_t
 backing_size(const struct backing *b)
 {
-	struct stat st;
-	uint64_t bytes;
-
-	if (b->device) {
-		if (ioctl(b->fd, BLKGETSIZE64, &bytes) == -1)
-			return -1;
-		if (bytes > INT64_MAX) {
-			errno = EFBIG;
-			return -1;
-		}
-		return (int64_t)bytes;
-	}
-	if (fstat(b->fd, &st) == -1)
-		return -1;
-	return st.st_size;
+	return lseek(b->fd, 0, SEEK_END);
 }
 
 int

@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ struct queue {
 	int		 kickfd;	/* the guest's; not ours */
 	int		 eventfd;	/* tells the register thread; not ours */
 	pthread_t	 thread;
+	sem_t		 up;		/* the thread has started */
 	struct serve	 serve;
 };
 
@@ -153,6 +155,7 @@ queue_main(void *arg)
 
 	snprintf(name, sizeof(name), "q%u", q->index);
 	pthread_setname_np(pthread_self(), name);
+	sem_post(&q->up);
 	for (;;) {
 		switch (shared_load_acquire(&q->condition)) {
 		case QUEUE_RUNNING:
@@ -174,7 +177,10 @@ queue_main(void *arg)
 
 /* --- register thread ---------------------------------------------------- */
 
-/* Signals are the register thread's. */
+/*
+ * Signals are the register thread's.  The thread has what libc asks of the
+ * kernel for its start behind it when this returns: the sandbox may narrow.
+ */
 static int
 start_thread(struct queue *q)
 {
@@ -182,6 +188,7 @@ start_thread(struct queue *q)
 	pthread_attr_t attr;
 	int error;
 
+	sem_init(&q->up, 0, 0);
 	sigfillset(&all);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, QUEUE_STACK);
@@ -189,6 +196,8 @@ start_thread(struct queue *q)
 	error = pthread_create(&q->thread, &attr, queue_main, q);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
+	while (error == 0 && sem_wait(&q->up) == -1)
+		;
 	errno = error;
 	return error == 0 ? 0 : -1;
 }
@@ -280,6 +289,7 @@ queue_free(struct queue *q)
 	__atomic_store_n(&q->condition, QUEUE_QUITTING, __ATOMIC_RELEASE);
 	wake(q);
 	pthread_join(q->thread, NULL);
+	sem_destroy(&q->up);
 	serve_free(&q->serve);
 	close(q->commandfd);
 	free(q);

@@ -63,16 +63,25 @@ static const struct filter_way fcntl_ways[] = {
 	{ FILTER_START, 1, { FILTER_INT(1, F_SETFL) } },
 };
 
+/* fstat(3): of a descriptor; there is no file that a path could name. */
+static const struct filter_way newfstatat_ways[] = {
+	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
+};
+
 static const struct filter_way ioctl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, BLKDISCARD)),
 	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
-	{ FILTER_START, 1, { FILTER_INT(1, BLKGETSIZE64) } },
 	{ FILTER_START, 1, { FILTER_INT(1, BLKSSZGET) } },
 	{ FILTER_START, 1, { FILTER_INT(1, BLKPBSZGET) } },
 };
 
 static const struct filter_way clone_ways[] = {
 	FILTER_WAY(FILTER_LONG(0, CLONE_PTHREAD)),
+};
+
+/* The signal by which libc changes the ids of all threads, __SIGRTMIN + 1. */
+static const struct filter_way rt_sigaction_ways[] = {
+	FILTER_WAY(FILTER_INT(0, 33)),
 };
 
 static const struct filter_way prctl_ways[] = {
@@ -147,7 +156,8 @@ static const struct filter_row rows[] = {
 	BOTH(pwritev, "OUT"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
 	BOTH(fallocate, "DISCARD, WRITE_ZEROES on a file"),
-	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device; its size"),
+	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device"),
+	BOTH(lseek, "the size of a file or block device, now: resize"),
 
 	/* memory: malloc(3), thread stacks; in START also what ATTACH brings */
 	BOTH_IF(mmap, "malloc(3), stacks, shared memory; never executable"),
@@ -169,11 +179,13 @@ static const struct filter_row rows[] = {
 
 	/* the start: blkd/attach.c; gone once it serves */
 	START(fstat, "what kind of file a descriptor is"),
+	START_IF(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
 	START_IF(fcntl, "its access mode and seals"),
 	START_IF(getsockopt, "is it the kind of socket"),
-	START(lseek, "the size of a block device"),
+	START(eventfd2, "what wakes a queue thread"),
 	START(fstatfs, "what the file lies on"),
 	START_IF(clone, "queue threads"),
+	START_IF(rt_sigaction, "the first pthread_create(3): libc's own signal"),
 	START(set_robust_list, "pthread_create(3)"),
 	START(rseq, "pthread_create(3)"),
 	START(sched_getaffinity, "how many processors there are to spin on"),
