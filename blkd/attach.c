@@ -16,6 +16,8 @@
 
 #include "blkd/attach.h"
 #include "blkd/backing.h"
+#include "blkd/limiter.h"
+#include "blkd/throttle.h"
 #include "shm/doorbell.h"
 #include "shm/gmem.h"
 #include "shm/memfd.h"
@@ -151,8 +153,7 @@ take_backing(struct attach *a, int *fd, size_t queue)
 	*fd = -1;
 	if ((bytes = backing_size(d->backing)) == -1)
 		return -1;
-	/* A last, partial block does not count. */
-	d->sectors = (uint64_t)bytes / d->block_size * (d->block_size / 512);
+	d->sectors = disk_sectors(d, bytes);
 	return 0;
 }
 
@@ -226,6 +227,7 @@ take_configuration(struct disk *d, const struct proto_blk_attach *m)
 {
 	memcpy(d->name, m->m_name, sizeof(d->name));
 	memcpy(d->serial, m->m_serial, sizeof(d->serial));
+	memcpy(d->cpu, m->m_cpu, sizeof(d->cpu));
 	d->readonly = (m->m_flags & PROTO_DISK_READONLY) != 0;
 	d->block_size = m->m_block_size;
 	d->queues = m->m_queues;
@@ -233,31 +235,72 @@ take_configuration(struct disk *d, const struct proto_blk_attach *m)
 	d->writeback = 1;
 }
 
+void
+attach_limits(const struct proto_limits *m, struct throttle_limits *limits)
+{
+	*limits = (struct throttle_limits) {
+		.ops = { m->m_ops_rate, m->m_ops_burst },
+		.bytes = { m->m_bytes_rate, m->m_bytes_burst },
+		.iops_size = m->m_iops_size,
+	};
+}
+
+static int
+make_limiter(struct disk *d, const struct proto_blk_attach *m)
+{
+	struct throttle_limits limits;
+
+	attach_limits(&m->m_limits, &limits);
+	if (throttle_check(&limits) != NULL) {
+		errno = EINVAL;
+		return -1;
+	}
+	d->limiter = limiter_make(d->state, &limits, NULL, NULL);
+	return d->limiter != NULL ? 0 : -1;
+}
+
+/* Each descriptor in its turn; -1, errno and *failed: the row of the one. */
+static int
+take_descriptors(struct attach *a, struct msg *msg, size_t *failed)
+{
+	size_t i, queue, n = PROTO_ATTACH_KICK + a->m->m_queues;
+	int error, fd;
+
+	for (i = 0; i < n; i++) {
+		queue = i < PROTO_ATTACH_KICK ? 0 : i - PROTO_ATTACH_KICK;
+		fd = msg_take_fd(msg, i);
+		error = rows[i - queue].take(a, &fd, queue);
+		fd_close(&fd);
+		if (error == -1) {
+			*failed = i - queue;
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int
 attach_disk(struct msg *msg, struct disk *d, int *mmio,
     struct attach_failure *failure)
 {
 	struct attach a = { &msg->attach, d, mmio };
-	const struct row *row;
-	size_t i, n = PROTO_ATTACH_KICK + msg->attach.m_queues;
-	int error, fd;
+	size_t row;
 
 	attach_init(d);
 	*mmio = -1;
 	take_configuration(d, &msg->attach);
-	for (i = 0; i < n; i++) {
-		row = &rows[i < PROTO_ATTACH_KICK ? i : PROTO_ATTACH_KICK];
-		fd = msg_take_fd(msg, i);
-		error = row->take(&a, &fd,
-		    i < PROTO_ATTACH_KICK ? 0 : i - PROTO_ATTACH_KICK);
-		fd_close(&fd);
-		if (error == -1)
-			break;
+	if (take_descriptors(&a, msg, &row) == -1) {
+		attach_fail(failure, "descriptor %zu (%s) must be %s", row,
+		    rows[row].name, rows[row].must);
+		goto fail;
 	}
-	if (i == n)
-		return 0;
-	attach_fail(failure, "descriptor %zu (%s) must be %s", i, row->name,
-	    row->must);
+	if (make_limiter(d, &msg->attach) == -1) {
+		attach_fail(failure, "the limits cannot be set");
+		goto fail;
+	}
+	return 0;
+
+fail:
 	fd_close(mmio);
 	attach_release(d);
 	return -1;
@@ -266,6 +309,7 @@ attach_disk(struct msg *msg, struct disk *d, int *mmio,
 void
 attach_release(struct disk *d)
 {
+	limiter_free(d->limiter);
 	gmem_close(d->gmem);
 	if (d->state != NULL)
 		state_unmap(d->state);

@@ -11,6 +11,8 @@
 #include "proto/msg.h"
 #include "proto/proto.h"
 
+struct throttle_limits;
+
 /* Why not: for FAIL and the log. */
 struct attach_failure {
 	int	errnum;			/* > 0 */
@@ -27,6 +29,9 @@ void	attach_init(struct disk *);
  */
 int	attach_disk(struct msg *, struct disk *, int *mmio,
 	    struct attach_failure *);
+
+/* The limits of a message (its values checked by proto/) as the throttle's. */
+void	attach_limits(const struct proto_limits *, struct throttle_limits *);
 
 /* Say that something failed, with errno. */
 void	attach_fail(struct attach_failure *, const char *fmt, ...)

@@ -49,6 +49,7 @@ struct disk {
 	struct limiter	*limiter;	/* NULL: no throttle */
 	int		 irqfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
+	uint16_t	 cpu[PROTO_QUEUES_MAX];	/* of a queue's thread, + 1; 0: any */
 };
 
 /*
@@ -59,6 +60,13 @@ static inline uint32_t
 disk_seg_max(const struct disk *disk)
 {
 	return disk->queue_size > 2 ? disk->queue_size - 2 : 1;
+}
+
+/* The capacity of so many bytes: a last, partial block does not count. */
+static inline uint64_t
+disk_sectors(const struct disk *disk, int64_t bytes)
+{
+	return (uint64_t)bytes / disk->block_size * (disk->block_size / 512);
 }
 
 #endif /* BLKD_DISK_H */

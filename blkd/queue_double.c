@@ -85,6 +85,12 @@ queue_kick(struct queue *q)
 	q->kicks++;
 }
 
+void
+queue_nudge(struct queue *q)
+{
+	q->nudges++;
+}
+
 enum queue_condition
 queue_poll(const struct queue *q)
 {

@@ -20,6 +20,7 @@ struct queue {
 	unsigned		parks;
 	unsigned		resumes;
 	unsigned		kicks;
+	unsigned		nudges;
 	bool			busy;		/* parking takes a while */
 	int			start_result;	/* -1: EPROTO */
 };

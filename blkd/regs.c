@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_mmio.h>
 
@@ -274,6 +275,35 @@ regs_write(struct regs *r, uint32_t offset, uint32_t size, uint64_t value)
 	    (row->writable & REGS_IN(regs_status_phase(r))) == 0)
 		return;
 	row->write(r, (uint32_t)value);
+}
+
+/* --- what the monitor changes ------------------------------------------ */
+
+void
+regs_nudge(struct regs *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->disk->queues; i++)
+		queue_nudge(r->queue[i].queue);
+}
+
+/*
+ * The capacity before its generation before the interrupt, as a driver reads
+ * them; s_capacity last: killed before that, the successor tells it again.
+ */
+void
+regs_resize(struct regs *r, uint64_t sectors)
+{
+	struct state_device *d = &r->disk->state->device;
+
+	shared_store(&r->disk->sectors, sectors);
+	if (shared_load(&d->s_capacity) == sectors)
+		return;
+	regs_set_generation(r, r->generation + 1);
+	if (r->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		regs_interrupt(r, DOORBELL_CONFIG);
+	shared_store_release(&d->s_capacity, sectors);
 }
 
 /* --- making ------------------------------------------------------------ */

@@ -91,6 +91,12 @@ void		 regs_resume(struct regs *);
 /* Is nothing in flight, and will nothing be taken? */
 bool		 regs_is_quiet(const struct regs *);
 
+/* The throttle has other limits: queues that wait for it ask again. */
+void		 regs_nudge(struct regs *);
+
+/* The backing has another size: tell the driver, if it is one. */
+void		 regs_resize(struct regs *, uint64_t sectors);
+
 /* Ends the queues: waits for what is in flight.  NULL is accepted. */
 void		 regs_free(struct regs *);
 

@@ -97,21 +97,16 @@ recover_cache(struct regs *r)
 	regs_set_writeback(r, writeback);
 }
 
-/* The backing has grown or shrunk while no blkd was there. */
+/* The backing may have grown or shrunk while no blkd was there. */
 static void
 recover_capacity(struct regs *r)
 {
 	struct state_device *d = &r->disk->state->device;
 	uint64_t sectors = shared_load(&r->disk->sectors);
-	bool first = shared_load(&d->s_attached) == 0;
 
-	if (!first && shared_load(&d->s_capacity) == sectors)
-		return;
-	if (!first)
-		regs_set_generation(r, r->generation + 1);
-	if (!first && r->status & DRIVER_OK)
-		regs_interrupt(r, DOORBELL_CONFIG);
-	shared_store(&d->s_capacity, sectors);
+	if (shared_load(&d->s_attached) == 0)
+		shared_store(&d->s_capacity, sectors);
+	regs_resize(r, sectors);
 }
 
 static unsigned

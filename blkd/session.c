@@ -19,8 +19,10 @@
 
 #include "blkd/attach.h"
 #include "blkd/backing.h"
+#include "blkd/limiter.h"
 #include "blkd/regs.h"
 #include "blkd/session.h"
+#include "blkd/throttle.h"
 #include "proto/peer.h"
 #include "shm/shared.h"
 #include "util/fd.h"
@@ -364,6 +366,40 @@ on_resume(void *arg, struct msg *m)
 }
 
 static void
+on_limits(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+	struct throttle_limits limits;
+
+	attach_limits(&m->limits.m_limits, &limits);
+	if (throttle_check(&limits) != NULL) {
+		peer_end(s->control, PROTO_E_VALUE);
+		return;
+	}
+	limiter_set(s->disk.limiter, &limits);
+	regs_nudge(s->regs);
+	answer(s->control, m->hdr.m_sequence, PROTO_BLK_LIMITED);
+}
+
+/* A backing that cannot be asked keeps its size. */
+static void
+on_resize(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+	struct proto_blk_resized resized;
+	int64_t bytes = backing_size(s->disk.backing);
+
+	if (bytes == -1)
+		log_warning("cannot ask the backing for its size: %s",
+		    strerror(errno));
+	else
+		regs_resize(s->regs, disk_sectors(&s->disk, bytes));
+	resized.m_capacity = shared_load(&s->disk.sectors);
+	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_RESIZED,
+	    &resized, NULL, 0);
+}
+
+static void
 on_ping(void *arg, struct msg *m)
 {
 	struct session *s = arg;
@@ -371,13 +407,16 @@ on_ping(void *arg, struct msg *m)
 	answer(s->control, m->hdr.m_sequence, PROTO_BLK_PONG);
 }
 
+#define ATTACHED	(PEER_IN(RUNNING) | PEER_IN(PAUSING) | PEER_IN(PAUSED))
+
 static const struct peer_rule control_rules[] = {
 	{ PROTO_BLK_ATTACH, PEER_IN(WAITING), on_attach },
-	{ PROTO_BLK_DETACH, PEER_IN(WAITING) | PEER_IN(RUNNING) |
-	    PEER_IN(PAUSING) | PEER_IN(PAUSED), on_detach },
+	{ PROTO_BLK_DETACH, PEER_IN(WAITING) | ATTACHED, on_detach },
 	{ PROTO_BLK_PAUSE, PEER_IN(RUNNING), on_pause },
 	{ PROTO_BLK_RESUME, PEER_IN(PAUSING) | PEER_IN(PAUSED), on_resume },
 	{ PROTO_BLK_PING, PEER_ANY, on_ping },
+	{ PROTO_BLK_LIMITS, ATTACHED, on_limits },
+	{ PROTO_BLK_RESIZE, ATTACHED, on_resize },
 };
 
 static const struct peer_role control_role = {

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * blkd: one disk of one machine, in a process of its own.
+ *
+ * vmmd(8) starts it with the control channel on descriptor 3 and nothing else
+ * that is worth having.  It shuts itself in before it reads a byte, and then
+ * becomes the disk that ATTACH describes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "blkd/seccomp_table.h"
+#include "blkd/session.h"
+#include "config.h"
+#include "util/log.h"
+#include "util/sandbox.h"
+
+#define CONTROL_FD	3
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: blkd [-TV]\n"
+	    "blkd is started by vmmd(8), its control channel on descriptor"
+	    " %d\n", CONTROL_FD);
+	exit(EX_USAGE);
+}
+
+/* -T: what would the sandbox be, here and for this user? */
+static int
+report_sandbox(void)
+{
+	struct sandbox_policy policy;
+
+	seccomp_table_policy(&policy);
+	return sandbox_report(&policy, stdout) == 0 ? EX_OK : EX_NOPERM;
+}
+
+static void
+parse_arguments(int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "TV")) != -1) {
+		switch (c) {
+		case 'T':
+			exit(report_sandbox());
+		case 'V':
+			printf("blkd %s\n", PACKAGE_VERSION);
+			exit(EX_OK);
+		default:
+			usage();
+		}
+	}
+	if (optind != argc)
+		usage();
+}
+
+/*
+ * Keep what vmmd gave on purpose: stdin, stdout, stderr, the control channel.
+ * A terminal's signals and a system's shutdown are for vmmd to hear: a disk
+ * ends when its channel does.
+ */
+static void
+drop_inheritance(void)
+{
+	static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE };
+	size_t i;
+
+	close_range(CONTROL_FD + 1, ~0u, 0);
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+static struct session *
+open_control(struct event_base *base)
+{
+	struct session *s = NULL;
+
+	if (fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC) == 0)
+		s = session_make(base, CONTROL_FD);
+	if (s == NULL) {
+		log_error("descriptor %d is no control channel: %s: blkd is"
+		    " started by vmmd(8)", CONTROL_FD, strerror(errno));
+		exit(EX_USAGE);
+	}
+	return s;
+}
+
+/* Whether strict is asked for comes with ATTACH, which checks the layers. */
+static struct sandbox *
+enter_sandbox(uint32_t *layers)
+{
+	struct sandbox_policy policy;
+	struct sandbox *sandbox;
+	char why[SANDBOX_WHY_MAX];
+
+	seccomp_table_policy(&policy);
+	if (sandbox_enter(&policy, &sandbox, layers, why, sizeof(why)) == -1) {
+		log_error("cannot enter the sandbox: %s", why);
+		exit(EX_NOPERM);
+	}
+	if (why[0] != '\0')
+		log_warning("the sandbox is not whole: %s", why);
+	return sandbox;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct event_base *base;
+	struct sandbox *sandbox;
+	struct session *session;
+	uint32_t layers;
+	int status;
+
+	parse_arguments(argc, argv);
+	setproctitle_init(argc, argv, environ);
+	log_open("blkd", LOG_TO_STDERR, LOG_LEVEL_INFO);
+	drop_inheritance();
+	if ((base = event_base_new()) == NULL) {
+		log_error("cannot make the event loop");
+		return EX_OSERR;
+	}
+	session = open_control(base);
+	sandbox = enter_sandbox(&layers);
+	status = session_run(session, sandbox, layers);
+	session_free(session);
+	sandbox_free(sandbox);
+	event_base_free(base);
+	return status;
+}
