@@ -43,7 +43,7 @@ mkinitramfs__modules_after_what_they_need_body()
 	    sort >want
 	atf_check -o file:want sh -c "sed 's/\\.ko//' etc/modules.load | sort"
 	grep -n . etc/modules.load >lines
-	for pair in virtio_ring:virtio virtio:virtio_blk irqbypass:kvm \
+	for pair in virtio_ring:virtio_blk virtio:virtio_blk irqbypass:kvm \
 	    kvm:kvm-amd; do
 		a=$(sed -n "s/:${pair%:*}\\.ko//p" lines)
 		b=$(sed -n "s/:${pair#*:}\\.ko//p" lines)
