@@ -93,8 +93,18 @@ uint32_t	 sandbox_missing(uint32_t layers);
 /* The name of one layer, for people; NULL if it is none. */
 const char	*sandbox_layer_name(uint32_t layer);
 
-/* No file may grow past this (the image has its size already). */
+/*
+ * No file may grow past this: the image has its size already.  A write
+ * beyond is EFBIG.  After sandbox_narrow the process cannot lift it.
+ */
 int		 sandbox_limit_file(uint64_t bytes);
+
+/*
+ * The monitor's part of growing an image, before RESIZE.  0, or -1 and
+ * errno: EPERM, as root without CAP_SYS_RESOURCE (then a successor, which
+ * measures anew, is the way).
+ */
+int		 sandbox_raise_file(pid_t, uint64_t bytes);
 
 /* The second stage of the filter, for all threads. */
 int		 sandbox_narrow(struct sandbox *);

@@ -236,9 +236,22 @@ limit(__rlimit_resource_t what, rlim_t most)
 }
 
 int
+sandbox_raise_file(pid_t pid, uint64_t bytes)
+{
+	struct rlimit rl;
+
+	if (prlimit(pid, RLIMIT_FSIZE, NULL, &rl) == -1)
+		return -1;
+	rl.rlim_cur = (rlim_t)bytes < rl.rlim_max ? (rlim_t)bytes :
+	    rl.rlim_max;
+	return prlimit(pid, RLIMIT_FSIZE, &rl, NULL);
+}
+
+/* Soft alone: raising it takes a call that no stage but the first has. */
+int
 sandbox_limit_file(uint64_t bytes)
 {
-	return limit(RLIMIT_FSIZE, (rlim_t)bytes);
+	return sandbox_raise_file(0, bytes);
 }
 
 /*
