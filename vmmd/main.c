@@ -3,6 +3,7 @@
  * vmmd: starts as the monitor of one machine; with -V, which only the
  * monitor uses, it is that machine's vm process.
  */
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -27,7 +28,21 @@ struct arguments {
 	bool		 check;
 	bool		 foreground;
 	bool		 vm;
+	uid_t		 uid;		/* of the vm process; 0: any */
+	gid_t		 gid;
 };
+
+/* An id that the monitor gave to its vm process. */
+static unsigned
+parse_id(const char *s)
+{
+	const char *why;
+	unsigned id = (unsigned)strtonum(s, 0, UINT_MAX - 1, &why);
+
+	if (why != NULL)
+		errx(EX_USAGE, "%s: the id is %s", s, why);
+	return id;
+}
 
 static void __attribute__((noreturn))
 usage(void)
@@ -56,11 +71,17 @@ parse_arguments(int argc, char **argv, struct arguments *args)
 		case 'f':
 			args->conf_file = optarg;
 			break;
+		case 'g':
+			args->gid = parse_id(optarg);
+			break;
 		case 'n':
 			args->check = true;
 			break;
 		case 'p':
 			args->pid_file = optarg;
+			break;
+		case 'u':
+			args->uid = parse_id(optarg);
 			break;
 		case 'V':
 			args->vm = true;
@@ -131,7 +152,7 @@ main(int argc, char **argv)
 	parse_arguments(argc, argv, &args);
 	if (args.vm) {
 		log_open("", LOG_TO_STDERR, LOG_LEVEL_INFO);
-		return vm_main(SPAWN_CHANNEL_FD);
+		return vm_main(SPAWN_CHANNEL_FD, args.uid, args.gid);
 	}
 	fill_standard_descriptors();
 	log_open("vmmd", LOG_TO_STDERR, LOG_LEVEL_INFO);

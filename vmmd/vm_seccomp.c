@@ -18,6 +18,7 @@
 #include <linux/kvm.h>
 #include <linux/seccomp.h>
 
+#include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -75,6 +76,8 @@ static const struct filter_way ioctl_ways[] = {
 	KVM_ALWAYS(KVM_RUN),
 	KVM_ALWAYS(KVM_GET_REGS),
 	KVM_ALWAYS(KVM_IRQ_LINE),
+	/* the console: is it a terminal */
+	KVM_AT_START(TCGETS),
 	/* a disk's lines: made at the start, made anew by a successor */
 	KVM_ALWAYS(KVM_IOEVENTFD),
 	KVM_ALWAYS(KVM_IRQFD),
@@ -102,6 +105,10 @@ static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
 };
 
+static const struct filter_way newfstatat_ways[] = {
+	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
+};
+
 static const struct filter_way clone_ways[] = {
 	FILTER_WAY(FILTER_LONG(0, CLONE_PTHREAD)),
 };
@@ -127,6 +134,10 @@ static const struct filter_way recvmsg_ways[] = {
 static const struct filter_way getsockopt_ways[] = {
 	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_TYPE)),
 	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_DOMAIN)),
+};
+
+static const struct filter_way setsockopt_ways[] = {
+	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_RCVTIMEO)),
 };
 
 static const struct filter_way seccomp_ways[] = {
@@ -170,13 +181,12 @@ static const struct filter_row rows[] = {
 
 	/* messages: proto/chan.c, the only place */
 	BOTH_IF(recvmsg, "a packet from the monitor or a disk"),
-	BOTH_IF(sendmsg, "a register access, an answer"),
+	BOTH_IF(sendmsg, "a register access; what became of the guest"),
 
 	/* events, the terminal */
-	BOTH(epoll_wait, "main thread: wait for messages and keys"),
+	BOTH(epoll_wait, "main thread: wait for messages"),
 	BOTH(epoll_ctl, "main thread: the channels of a successor"),
-	BOTH(ppoll, "a vCPU waits 5 s for a disk's answer"),
-	BOTH(poll, "a vCPU waits 5 s for a disk's answer"),
+	BOTH(poll, "the terminal; a disk that does not read its messages"),
 	BOTH(read, "keys; eventfds"),
 	BOTH(write, "the screen; eventfds; the log on stderr"),
 
@@ -194,12 +204,16 @@ static const struct filter_row rows[] = {
 	BOTH(getpid, "pthread_kill(3)"),
 	BOTH(gettid, "pthread_kill(3)"),
 	BOTH(clock_gettime, "timers: where the vDSO cannot"),
+	BOTH(restart_syscall, "poll(2) and futex(2) after a stop"),
 
 	/* descriptors and the end */
 	BOTH(close, "a disk's old channel; descriptors that are refused"),
 	BOTH(fstat, "what kind of file a descriptor is"),
+	BOTH_IF(newfstatat, "the same, as glibc's fstat(3) asks for it"),
 	BOTH_IF(fcntl, "its access mode and seals"),
 	BOTH_IF(getsockopt, "is it the kind of socket"),
+	BOTH_IF(setsockopt, "how long a vCPU waits for an answer"),
+	BOTH(shutdown, "a vCPU waits no longer on an old channel"),
 	BOTH(exit, "pthread_exit(3)"),
 	BOTH(exit_group, "exit(3)"),
 
@@ -254,7 +268,7 @@ vm_seccomp_policy(struct sandbox_policy *policy)
 		/* std 3, channel, files 5, 1 + 64 for KVM, 12 a disk */
 		.nofile = 64 + PROTO_VCPUS_MAX +
 		    PROTO_DISKS_MAX * (PROTO_QUEUES_MAX + 4),
-		/* vCPUs, the main one, one that serves the disks */
+		/* vCPUs, the main one, two of the console */
 		.threads = PROTO_VCPUS_MAX + 4,
 		/* stacks of 8 MiB a thread */
 		.data = 1024ull << 20,
