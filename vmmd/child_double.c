@@ -11,18 +11,22 @@
  *	stay	is ready, and does not obey DETACH
  *
  * Anything else: is ready, and exits 0 at DETACH.  With an argument "fds" it
- * prints its descriptors and environment on stderr and exits.
+ * prints its descriptors and environment on stderr and exits; with "lock" and
+ * a file, it takes the file's owner lock, says so, and waits for the end of
+ * its input.
  */
 #include <sys/socket.h>
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "proto/chan.h"
+#include "vmmd/imagelock.h"
 #include "vmmd/spawn.h"
 
 static void
@@ -83,6 +87,22 @@ answer_attach(const struct proto_blk_attach *attach)
 		send(SPAWN_CHANNEL_FD, "garbage", 7, 0);
 }
 
+static int
+hold_lock(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	char byte;
+
+	if (fd == -1 || imagelock_take(fd, IMAGELOCK_OWNER, false) == -1 ||
+	    imagelock_take(fd, IMAGELOCK_FENCE, false) == -1)
+		return 1;
+	puts("locked");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -94,6 +114,8 @@ main(int argc, char **argv)
 		print_inheritance();
 		return 0;
 	}
+	if (argc > 2 && strcmp(argv[1], "lock") == 0)
+		return hold_lock(argv[2]);
 	while (chan_recv(SPAWN_CHANNEL_FD, &m) == PROTO_OK) {
 		switch (m.hdr.m_type) {
 		case PROTO_BLK_ATTACH:

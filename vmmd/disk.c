@@ -8,8 +8,6 @@
  *	          |           v           v
  *	       BACKOFF  <-  DYING  <-  (ended, stuck, asks for it)
  */
-#include <sys/eventfd.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +18,12 @@
 
 #include "proto/chan.h"
 #include "proto/peer.h"
-#include "shm/doorbell.h"
-#include "shm/memfd.h"
-#include "shm/state.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "vmmd/children.h"
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
-#include "vmmd/image.h"
+#include "vmmd/diskfds.h"
 #include "vmmd/imagelock.h"
 
 /* Milliseconds. */
@@ -89,11 +84,7 @@ struct disk {
 	struct event		*timer;
 	struct child		*child;		/* NULL: none */
 
-	struct image		 image;
-	int			 state_fd;
-	int			 doorbell_fd;
-	int			 irq_fd;
-	int			 kick_fd[PROTO_QUEUES_MAX];
+	struct diskfds		 fds;		/* what outlives a blkd */
 
 	/* Of the newest incarnation. */
 	int			 backing_fd;	/* until it is attached */
@@ -156,13 +147,13 @@ static enum disk_event
 do_lock(struct disk *d)
 {
 	if (d->backing_fd == -1 &&
-	    (d->backing_fd = image_reopen(&d->image)) == -1) {
+	    (d->backing_fd = image_reopen(&d->fds.image)) == -1) {
 		log_error("disk %s: cannot open the image %s again: %s",
 		    d->conf->name, d->conf->path, strerror(errno));
 		return ON_BROKEN;
 	}
 	if (imagelock_take(d->backing_fd, IMAGELOCK_FENCE,
-	    d->image.readonly) == 0)
+	    d->fds.image.readonly) == 0)
 		return ON_LOCKED;
 	if (errno != EAGAIN) {
 		log_error("disk %s: cannot lock the image %s: %s",
@@ -178,37 +169,6 @@ do_lock(struct disk *d)
 	return ON_NOTHING;
 }
 
-static int
-send_attach(struct disk *d, int mmio_fd)
-{
-	const struct conf_disk *conf = d->conf;
-	struct proto_blk_attach attach = {
-		.m_flags = (conf->readonly ? PROTO_DISK_READONLY : 0) |
-		    (conf->direct ? PROTO_DISK_DIRECT : 0) |
-		    (d->host->strict ? PROTO_DISK_STRICT : 0),
-		.m_memory = d->host->memory,
-		.m_queues = (uint32_t)conf->queues,
-		.m_queue_size = (uint32_t)conf->queue_size,
-		.m_block_size = (uint32_t)conf->block_size,
-		.m_incarnation = d->incarnation,
-	};
-	int fds[PROTO_FDS_MAX] = {
-		[PROTO_ATTACH_GMEM] = d->host->gmem_fd,
-		[PROTO_ATTACH_STATE] = d->state_fd,
-		[PROTO_ATTACH_DOORBELL] = d->doorbell_fd,
-		[PROTO_ATTACH_BACKING] = d->backing_fd,
-		[PROTO_ATTACH_MMIO] = mmio_fd,
-		[PROTO_ATTACH_IRQ] = d->irq_fd,
-	};
-
-	memcpy(attach.m_name, conf->name, sizeof(attach.m_name));
-	memcpy(attach.m_serial, conf->serial, sizeof(attach.m_serial));
-	memcpy(&fds[PROTO_ATTACH_KICK], d->kick_fd,
-	    conf->queues * sizeof(int));
-	return peer_send(child_peer(d->child), PROTO_BLK_ATTACH, &attach, fds,
-	    PROTO_ATTACH_KICK + conf->queues) == 0 ? -1 : 0;
-}
-
 static enum disk_event
 do_attach(struct disk *d)
 {
@@ -222,7 +182,9 @@ do_attach(struct disk *d)
 	}
 	d->channel_fd = ends[0];
 	/* A failure shows as the end of the channel or of the process. */
-	if (send_attach(d, ends[1]) == 0)
+	if (diskfds_send_attach(&d->fds, d->host, d->conf,
+	    child_peer(d->child), d->backing_fd, ends[1],
+	    d->incarnation) == 0)
 		d->incarnation++;
 	close(ends[1]);
 	/* From here the description, and so the lock, is the blkd's alone. */
@@ -392,7 +354,11 @@ on_fail(void *ctx, struct msg *m)
 {
 	struct disk *d = child_owner(ctx);
 
-	log_error("disk %s: %s", d->conf->name, m->fail.m_text);
+	/* Ending already: of what failed at once, one is told. */
+	if (d->stopping)
+		log_debug("disk %s: %s", d->conf->name, m->fail.m_text);
+	else
+		log_error("disk %s: %s", d->conf->name, m->fail.m_text);
 	d->said = true;
 	disk_handle(d, ON_BROKEN);
 	if (!d->was_ready)
@@ -461,33 +427,12 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	disk_handle(arg, ON_TIMER);
 }
 
-static int
-make_descriptors(struct disk *d)
-{
-	size_t i;
-
-	d->state_fd = state_make((unsigned)d->conf->queues,
-	    (unsigned)d->conf->queue_size);
-	d->doorbell_fd = memfd_make("doorbell", DOORBELL_BYTES);
-	d->irq_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (d->state_fd == -1 || d->doorbell_fd == -1 || d->irq_fd == -1)
-		return -1;
-	for (i = 0; i < d->conf->queues; i++) {
-		d->kick_fd[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (d->kick_fd[i] == -1)
-			return -1;
-	}
-	d->timer = evtimer_new(d->host->base, on_timer, d);
-	return d->timer == NULL ? -1 : 0;
-}
-
 enum exitcode_reason
 disk_new(const struct disk_host *host, const struct conf_disk *conf,
     unsigned index, struct disk **out)
 {
 	enum exitcode_reason reason = EXITCODE_OS;
 	struct disk *d = calloc(1, sizeof(*d));
-	size_t i;
 
 	if (d == NULL)
 		goto out;
@@ -495,22 +440,18 @@ disk_new(const struct disk_host *host, const struct conf_disk *conf,
 	d->conf = conf;
 	d->index = index;
 	d->state = DISK_OFF;
-	d->state_fd = d->doorbell_fd = d->irq_fd = -1;
 	d->backing_fd = d->channel_fd = -1;
-	for (i = 0; i < PROTO_QUEUES_MAX; i++)
-		d->kick_fd[i] = -1;
-	image_init(&d->image);
-	if ((reason = image_open(&d->image, conf)) != EXITCODE_NONE)
-		goto fail;
-	reason = EXITCODE_OS;
-	if (make_descriptors(d) == 0) {
+	diskfds_init(&d->fds);
+	if ((d->timer = evtimer_new(host->base, on_timer, d)) == NULL)
+		goto out;
+	if ((reason = diskfds_open(&d->fds, conf)) == EXITCODE_NONE) {
 		*out = d;
 		return EXITCODE_NONE;
 	}
+	disk_free(d);
+	return reason;
 out:
-	log_error("disk %s: cannot make its memory and descriptors: %s",
-	    conf->name, strerror(errno));
-fail:
+	log_error("disk %s: no memory for it", conf->name);
 	disk_free(d);
 	return reason;
 }
@@ -520,11 +461,7 @@ disk_free(struct disk *d)
 {
 	if (d == NULL)
 		return;
-	image_close(&d->image);
-	fd_close(&d->state_fd);
-	fd_close(&d->doorbell_fd);
-	fd_close(&d->irq_fd);
-	fd_close_all(d->kick_fd, PROTO_QUEUES_MAX);
+	diskfds_close(&d->fds);
 	fd_close(&d->backing_fd);
 	fd_close(&d->channel_fd);
 	if (d->timer != NULL)
@@ -587,9 +524,9 @@ disk_describe(const struct disk *d, struct disk_vm_part *part)
 		.flags = d->conf->notify == CONF_NOTIFY_MESSAGE ?
 		    PROTO_VM_DISK_MESSAGE : 0,
 		.queues = (unsigned)d->conf->queues,
-		.doorbell_fd = d->doorbell_fd,
-		.irq_fd = d->irq_fd,
-		.kick_fd = d->kick_fd,
+		.doorbell_fd = d->fds.doorbell,
+		.irq_fd = d->fds.irq,
+		.kick_fd = d->fds.kick,
 	};
 }
 

@@ -110,6 +110,11 @@ on_fail(void *ctx, struct msg *m)
 {
 	struct machine *mc = child_owner(ctx);
 
+	/* Ending already: of what failed at once, one is told. */
+	if (mc->state == MACHINE_ENDED) {
+		log_debug("vm: %s", m->fail.m_text);
+		return;
+	}
 	log_error("vm: %s", m->fail.m_text);
 	set_state(mc, MACHINE_ENDED, END_S);
 	tell_end(mc, reason_of_errno(m->fail.m_errno), 0);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/* What outlives a blkd.  Monitor; maps none of it. */
+#include <sys/eventfd.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "proto/peer.h"
+#include "shm/doorbell.h"
+#include "shm/memfd.h"
+#include "shm/state.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+#include "vmmd/diskfds.h"
+
+void
+diskfds_init(struct diskfds *fds)
+{
+	size_t i;
+
+	image_init(&fds->image);
+	fds->state = fds->doorbell = fds->irq = -1;
+	for (i = 0; i < PROTO_QUEUES_MAX; i++)
+		fds->kick[i] = -1;
+}
+
+void
+diskfds_close(struct diskfds *fds)
+{
+	image_close(&fds->image);
+	fd_close(&fds->state);
+	fd_close(&fds->doorbell);
+	fd_close(&fds->irq);
+	fd_close_all(fds->kick, PROTO_QUEUES_MAX);
+}
+
+static int
+make(struct diskfds *fds, const struct conf_disk *conf)
+{
+	size_t i;
+
+	fds->state = state_make((unsigned)conf->queues,
+	    (unsigned)conf->queue_size);
+	fds->doorbell = memfd_make("doorbell", DOORBELL_BYTES);
+	fds->irq = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fds->state == -1 || fds->doorbell == -1 || fds->irq == -1)
+		return -1;
+	for (i = 0; i < conf->queues; i++) {
+		fds->kick[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (fds->kick[i] == -1)
+			return -1;
+	}
+	return 0;
+}
+
+enum exitcode_reason
+diskfds_open(struct diskfds *fds, const struct conf_disk *conf)
+{
+	enum exitcode_reason reason = image_open(&fds->image, conf);
+
+	if (reason != EXITCODE_NONE)
+		return reason;
+	if (make(fds, conf) == 0)
+		return EXITCODE_NONE;
+	log_error("disk %s: cannot make its state and eventfds: %s: see"
+	    " ulimit -n", conf->name, strerror(errno));
+	return EXITCODE_OS;
+}
+
+int
+diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
+    const struct conf_disk *conf, struct peer *peer, int backing, int mmio,
+    uint32_t incarnation)
+{
+	struct proto_blk_attach attach = {
+		.m_flags = (conf->readonly ? PROTO_DISK_READONLY : 0) |
+		    (conf->direct ? PROTO_DISK_DIRECT : 0) |
+		    (host->strict ? PROTO_DISK_STRICT : 0),
+		.m_memory = host->memory,
+		.m_queues = (uint32_t)conf->queues,
+		.m_queue_size = (uint32_t)conf->queue_size,
+		.m_block_size = (uint32_t)conf->block_size,
+		.m_incarnation = incarnation,
+	};
+	int sent[PROTO_FDS_MAX] = {
+		[PROTO_ATTACH_GMEM] = host->gmem_fd,
+		[PROTO_ATTACH_STATE] = fds->state,
+		[PROTO_ATTACH_DOORBELL] = fds->doorbell,
+		[PROTO_ATTACH_BACKING] = backing,
+		[PROTO_ATTACH_MMIO] = mmio,
+		[PROTO_ATTACH_IRQ] = fds->irq,
+	};
+
+	memcpy(attach.m_name, conf->name, sizeof(attach.m_name));
+	memcpy(attach.m_serial, conf->serial, sizeof(attach.m_serial));
+	memcpy(&sent[PROTO_ATTACH_KICK], fds->kick,
+	    conf->queues * sizeof(int));
+	return peer_send(peer, PROTO_BLK_ATTACH, &attach, sent,
+	    PROTO_ATTACH_KICK + conf->queues) == 0 ? -1 : 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a disk has that outlives each of its blkds: the image, the state, the
+ * doorbell, and the eventfds that KVM knows.
+ */
+#ifndef VMMD_DISKFDS_H
+#define VMMD_DISKFDS_H
+
+#include <stdint.h>
+
+#include "proto/proto.h"
+#include "vmmd/exitcode.h"
+#include "vmmd/image.h"
+
+struct conf_disk;
+struct disk_host;
+struct peer;
+
+struct diskfds {
+	struct image	image;
+	int		state;
+	int		doorbell;
+	int		irq;
+	int		kick[PROTO_QUEUES_MAX];
+};
+
+void			diskfds_init(struct diskfds *);
+/* What is wrong is logged as one sentence, and its reason returned. */
+enum exitcode_reason	diskfds_open(struct diskfds *, const struct conf_disk *);
+void			diskfds_close(struct diskfds *);
+
+/*
+ * ATTACH, with the description of the image that this incarnation gets and
+ * its end of the MMIO channel.  0, or -1 and errno.
+ */
+int	diskfds_send_attach(const struct diskfds *, const struct disk_host *,
+	    const struct conf_disk *, struct peer *, int backing, int mmio,
+	    uint32_t incarnation);
+
+#endif /* VMMD_DISKFDS_H */
