@@ -4,7 +4,6 @@
  * has been read to the end, whichever comes first: so its last message (why
  * it failed, how the guest ended) is never lost to its death.
  */
-#include <sys/queue.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -21,7 +20,7 @@
 #include "vmmd/spawn.h"
 
 struct child {
-	TAILQ_ENTRY(child)	 entry;
+	struct child		*next;
 	struct children		*children;
 	const struct child_kind	*kind;
 	void			*owner;
@@ -33,7 +32,7 @@ struct child {
 };
 
 struct children {
-	TAILQ_HEAD(, child)	 list;
+	struct child		*first;
 	struct event_base	*base;
 	struct event		*sigchld;
 };
@@ -41,7 +40,11 @@ struct children {
 static void
 free_child(struct child *c)
 {
-	TAILQ_REMOVE(&c->children->list, c, entry);
+	struct child **link = &c->children->first;
+
+	while (*link != c)
+		link = &(*link)->next;
+	*link = c->next;
 	peer_free(c->peer);
 	childlog_free(c->log);
 	free(c);
@@ -69,7 +72,7 @@ sweep_one(struct children *cs)
 {
 	struct child *c;
 
-	TAILQ_FOREACH(c, &cs->list, entry) {
+	for (c = cs->first; c != NULL; c = c->next) {
 		if (c->pid != -1 || peer_is_open(c->peer))
 			continue;
 		childlog_drain(c->log);
@@ -88,7 +91,7 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	TAILQ_FOREACH(c, &cs->list, entry)
+	for (c = cs->first; c != NULL; c = c->next)
 		reap(c, WNOHANG);
 	/* An owner may start a successor meanwhile: begin anew each time. */
 	while (sweep_one(cs))
@@ -102,7 +105,6 @@ children_new(struct event_base *base)
 
 	if (cs == NULL)
 		return NULL;
-	TAILQ_INIT(&cs->list);
 	cs->base = base;
 	cs->sigchld = evsignal_new(base, SIGCHLD, on_sweep, cs);
 	if (cs->sigchld == NULL || event_add(cs->sigchld, NULL) == -1) {
@@ -118,7 +120,7 @@ children_kill_all(struct children *cs)
 {
 	struct child *c;
 
-	TAILQ_FOREACH(c, &cs->list, entry)
+	for (c = cs->first; c != NULL; c = c->next)
 		child_kill(c);
 }
 
@@ -130,7 +132,7 @@ children_free(struct children *cs)
 	if (cs == NULL)
 		return;
 	children_kill_all(cs);
-	while ((c = TAILQ_FIRST(&cs->list)) != NULL) {
+	while ((c = cs->first) != NULL) {
 		reap(c, 0);
 		free_child(c);
 	}
@@ -157,7 +159,8 @@ child_start(struct children *cs, const struct child_kind *kind,
 	c->owner = owner;
 	c->pid = sc.pid;
 	snprintf(c->name, sizeof(c->name), "%s", name);
-	TAILQ_INSERT_TAIL(&cs->list, c, entry);
+	c->next = cs->first;
+	cs->first = c;
 	c->log = childlog_new(cs->base, sc.log, name);
 	c->peer = peer_new(cs->base, sc.channel, &kind->role, c);
 	if (c->log == NULL || c->peer == NULL) {

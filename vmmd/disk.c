@@ -105,7 +105,7 @@ static void	disk_handle(struct disk *, enum disk_event);
 static void
 arm(struct disk *d, unsigned ms)
 {
-	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
 
 	event_add(d->timer, &tv);
 }

@@ -27,9 +27,6 @@
 #define WITH_SANITIZERS 1
 #endif
 #endif
-#ifndef WITH_SANITIZERS
-#define WITH_SANITIZERS 0
-#endif
 
 #define ENVIRONMENT_MAX	4
 
@@ -65,18 +62,23 @@ close_ends(struct ends *ends)
 static void
 make_environment(char *environment[ENVIRONMENT_MAX])
 {
-	static const char *const names[] = {
+	size_t n = 0;
+#ifdef WITH_SANITIZERS
+	static const char *const names[ENVIRONMENT_MAX - 1] = {
 		"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=",
 	};
-	size_t i, n = 0;
+	size_t i;
 	char **e;
 
-	for (i = 0; WITH_SANITIZERS && i < ENVIRONMENT_MAX - 1; i++) {
+	for (i = 0; i < ENVIRONMENT_MAX - 1; i++) {
 		for (e = environ; *e != NULL; e++) {
-			if (strncmp(*e, names[i], strlen(names[i])) == 0)
-				environment[n++] = *e;
+			if (strncmp(*e, names[i], strlen(names[i])) != 0)
+				continue;
+			environment[n++] = *e;
+			break;
 		}
 	}
+#endif
 	environment[n] = NULL;
 }
 
