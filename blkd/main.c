@@ -6,8 +6,10 @@
  * that is worth having.  It shuts itself in before it reads a byte, and then
  * becomes the disk that ATTACH describes.
  */
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,10 +27,16 @@
 
 #define CONTROL_FD	3
 
+/* The ids to take, as sandbox_policy has them; 0: any of its own. */
+struct ids {
+	uid_t	uid;
+	gid_t	gid;
+};
+
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: blkd [-TV]\n"
+	fprintf(stderr, "usage: blkd [-TV] [-g gid] [-u uid]\n"
 	    "blkd is started by vmmd(8), its control channel on descriptor"
 	    " %d\n", CONTROL_FD);
 	exit(EX_USAGE);
@@ -44,15 +52,33 @@ report_sandbox(void)
 	return sandbox_report(&policy, stdout) == 0 ? EX_OK : EX_NOPERM;
 }
 
+static unsigned
+parse_id(const char *s)
+{
+	const char *why;
+	unsigned id = (unsigned)strtonum(s, 0, UINT_MAX - 1, &why);
+
+	if (why != NULL)
+		errx(EX_USAGE, "%s: the id is %s", s, why);
+	return id;
+}
+
 static void
-parse_arguments(int argc, char **argv)
+parse_arguments(int argc, char **argv, struct ids *ids)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "TV")) != -1) {
+	*ids = (struct ids) { .uid = 0 };
+	while ((c = getopt(argc, argv, "g:Tu:V")) != -1) {
 		switch (c) {
+		case 'g':
+			ids->gid = parse_id(optarg);
+			break;
 		case 'T':
 			exit(report_sandbox());
+		case 'u':
+			ids->uid = parse_id(optarg);
+			break;
 		case 'V':
 			printf("blkd %s\n", PACKAGE_VERSION);
 			exit(EX_OK);
@@ -97,13 +123,15 @@ open_control(struct event_base *base)
 
 /* Whether strict is asked for comes with ATTACH, which checks the layers. */
 static struct sandbox *
-enter_sandbox(uint32_t *layers)
+enter_sandbox(const struct ids *ids, uint32_t *layers)
 {
 	struct sandbox_policy policy;
 	struct sandbox *sandbox;
 	char why[SANDBOX_WHY_MAX];
 
 	seccomp_table_policy(&policy);
+	policy.uid = ids->uid;
+	policy.gid = ids->gid;
 	if (sandbox_enter(&policy, &sandbox, layers, why, sizeof(why)) == -1) {
 		log_error("cannot enter the sandbox: %s", why);
 		exit(EX_NOPERM);
@@ -120,9 +148,10 @@ main(int argc, char **argv)
 	struct sandbox *sandbox;
 	struct session *session;
 	uint32_t layers;
+	struct ids ids;
 	int status;
 
-	parse_arguments(argc, argv);
+	parse_arguments(argc, argv, &ids);
 	setproctitle_init(argc, argv, environ);
 	log_open("blkd", LOG_TO_STDERR, LOG_LEVEL_INFO);
 	drop_inheritance();
@@ -131,7 +160,7 @@ main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	session = open_control(base);
-	sandbox = enter_sandbox(&layers);
+	sandbox = enter_sandbox(&ids, &layers);
 	status = session_run(session, sandbox, layers);
 	session_free(session);
 	sandbox_free(sandbox);
