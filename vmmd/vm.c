@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +334,8 @@ vm_main(int channel, uid_t uid, gid_t gid)
 {
 	struct vm vm = { .code = EX_OSERR };
 
+	/* A terminal that is gone is told by write(2), to console.c. */
+	signal(SIGPIPE, SIG_IGN);
 	vm.base = event_base_new();
 	if (vm.base == NULL) {
 		log_error("the event loop: %s", strerror(errno));
