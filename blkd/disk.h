@@ -15,6 +15,7 @@
 
 struct backing;
 struct doorbell;
+struct engine_ops;
 struct gmem;
 struct limiter;
 struct state;
@@ -47,6 +48,7 @@ struct disk {
 	struct doorbell	*doorbell;
 	struct backing	*backing;
 	struct limiter	*limiter;	/* NULL: no throttle */
+	const struct engine_ops *engine;	/* NULL: engine_sync */
 	int		 irqfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
 	uint16_t	 cpu[PROTO_QUEUES_MAX];	/* of a queue's thread, + 1; 0: any */

@@ -112,6 +112,19 @@ ring_harness_stop(struct ring_harness *h)
 	h->queue = NULL;
 }
 
+void
+ring_harness_move(struct ring_harness *h, uint16_t idx)
+{
+	struct state_queue *q = &h->disk.state->queue[0];
+
+	shared_store(&q->s_inflight[0],
+	    state_inflight_word(UINT64_C(65536) + idx, 0, 0));
+	shared_store(&q->s_publish, state_publish_word(0, idx, 0));
+	shared_store(&h->avail->g_idx, idx);
+	shared_store(&h->used->g_idx, idx);
+	h->avail_idx = h->used_idx = idx;
+}
+
 void *
 ring_harness_at(struct ring_harness *h, uint64_t gpa)
 {
@@ -292,6 +305,13 @@ ring_harness_wait_counter(struct ring_harness *h, enum counter which,
 
 	while (ring_harness_counter(h, which) != n)
 		pause_until(deadline, counter_row(which)->name);
+}
+
+void
+ring_harness_used_event(struct ring_harness *h, uint16_t idx)
+{
+	shared_store(&h->avail->g_ring[h->setup.num], idx);
+	shared_fence();
 }
 
 uint64_t

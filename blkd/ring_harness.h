@@ -62,6 +62,12 @@ void	 ring_harness_make(struct ring_harness *, uint16_t num,
 	    uint64_t features);
 void	 ring_harness_free(struct ring_harness *);
 
+/*
+ * As if the ring had been in use: both indices are at `idx`, nothing is in
+ * flight.  Then start with `recover`.
+ */
+void	 ring_harness_move(struct ring_harness *, uint16_t idx);
+
 /* queue_make and queue_start; what queue_start returns. */
 int	 ring_harness_start(struct ring_harness *, bool recover);
 /* queue_free: what was in the state and in the rings stays. */
@@ -108,6 +114,8 @@ uint64_t ring_harness_counter(struct ring_harness *, enum counter);
 /* Wait (10 s at most) until a counter is n. */
 void	 ring_harness_wait_counter(struct ring_harness *, enum counter,
 	    uint64_t n);
+/* EVENT_IDX: interrupt me when the used index passes this one. */
+void	 ring_harness_used_event(struct ring_harness *, uint16_t);
 /* Interrupts since the last call. */
 uint64_t ring_harness_irqs(struct ring_harness *);
 /* The 512 bytes of a sector of the backing. */

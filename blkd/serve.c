@@ -78,7 +78,8 @@ serve_init(struct serve *s, const struct disk *disk, unsigned index,
 
 	*s = (struct serve) {
 		.disk = disk, .state = &disk->state->queue[index],
-		.condition = condition, .ops = &engine_sync,
+		.condition = condition,
+		.ops = disk->engine != NULL ? disk->engine : &engine_sync,
 		.gates = { .disk = disk, .limiter = disk->limiter,
 		    .iov_max = iovs },
 	};
