@@ -3,10 +3,18 @@
  * A queue thread with real rings: the way of a request from kick to
  * interrupt, and what is answered, counted and left alone on it.
  */
-#include <atf-c.h>
-#include <string.h>
+#include <sys/eventfd.h>
 
+#include <atf-c.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blkd/limiter.h"
+#include "blkd/ring_engine.h"
 #include "blkd/ring_harness.h"
+#include "blkd/throttle.h"
 #include "shm/doorbell.h"
 #include "shm/shared.h"
 
@@ -118,6 +126,396 @@ CASE(request__many_in_flight)
 	ring_harness_free(&h);
 }
 
+
+CASE(request__finished_out_of_order)
+{
+	struct ring_harness h;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	h.disk.engine = &ring_engine;
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_OUT, 0, 512);
+	ring_harness_request(&h, 1, VIRTIO_BLK_T_OUT, 1, 512);
+	ring_harness_offer(&h, 0);
+	ring_harness_offer(&h, ring_harness_head(1));
+	ring_harness_kick(&h);
+	ring_engine_wait(2);
+	ATF_CHECK_EQ(2, ring_harness_counter(&h, COUNTER_IN_FLIGHT));
+	ring_engine_release(1);
+	ring_harness_wait_used(&h, 1);
+	ATF_CHECK_EQ(ring_harness_head(1), ring_harness_take_used(&h).g_id);
+	ATF_CHECK_EQ(RING_STATUS_UNTOUCHED, ring_harness_status(&h, 0));
+	ring_engine_release(0);
+	ring_harness_wait_used(&h, 1);
+	ATF_CHECK_EQ(0, ring_harness_take_used(&h).g_id);
+	ring_harness_wait_counter(&h, COUNTER_WRITES, 2);
+	ATF_CHECK_EQ(0, ring_harness_counter(&h, COUNTER_IN_FLIGHT));
+	ring_harness_free(&h);
+}
+
+CASE(request__past_the_end_of_the_file)
+{
+	struct ring_harness h;
+	uint8_t expected[1024] = { 9 };
+	uint32_t len;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	ATF_REQUIRE_EQ(1, pwrite(h.backingfd, expected, 1, 512));
+	ATF_REQUIRE_EQ(0, ftruncate(h.backingfd, 512 + 100));
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_IN, 1, 1024);
+	memset(ring_harness_data(&h, 0), 0x77, 1024);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h, 0, &len));
+	ATF_CHECK_EQ(1025, len);
+	ATF_CHECK_EQ(0, memcmp(ring_harness_data(&h, 0), expected, 1024));
+	ATF_CHECK_EQ(1, ring_harness_counter(&h, COUNTER_SHORT_READS));
+	ring_harness_free(&h);
+}
+
+/* The range of a discard, in place of slot i's data. */
+static void
+set_range(struct ring_harness *h, unsigned slot, uint64_t sector,
+    uint32_t sectors, uint32_t flags)
+{
+	struct virtio_blk_discard_write_zeroes range = {
+		.sector = sector, .num_sectors = sectors, .flags = flags,
+	};
+
+	memcpy(ring_harness_data(h, slot), &range, sizeof(range));
+}
+
+static void
+check_range(uint32_t type, uint32_t feature, uint32_t flags)
+{
+	struct ring_harness h;
+	uint8_t block[512], zeroes[512] = { 0 };
+	uint64_t i;
+
+	ring_harness_make(&h, NUM, RING_FEATURES | RING_FEATURE(feature));
+	memset(block, 0x33, sizeof(block));
+	for (i = 0; i < 32; i++)
+		ATF_REQUIRE_EQ(512, pwrite(h.backingfd, block, 512,
+		    (off_t)i * 512));
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, type, 0, 16);
+	set_range(&h, 0, 8, 16, flags);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h, 0, NULL));
+	for (i = 0; i < 32; i++) {
+		ring_harness_sector(&h, i, block);
+		ATF_CHECK_EQ(i >= 8 && i < 24,
+		    memcmp(block, zeroes, 512) == 0);
+	}
+	ring_harness_wait_counter(&h, COUNTER_DISCARD_BYTES, 16 * 512);
+	ring_harness_free(&h);
+}
+
+CASE(request__discard)
+{
+	(void)tc;
+	check_range(VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_F_DISCARD, 0);
+}
+
+CASE(request__write_zeroes)
+{
+	(void)tc;
+	check_range(VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_F_WRITE_ZEROES, 0);
+}
+
+CASE(request__write_zeroes_unmap)
+{
+	(void)tc;
+	check_range(VIRTIO_BLK_T_WRITE_ZEROES, VIRTIO_BLK_F_WRITE_ZEROES,
+	    VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP);
+}
+
+/* --- commands ----------------------------------------------------------- */
+
+CASE(park__idle)
+{
+	struct ring_harness h;
+	eventfd_t n;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ATF_CHECK_EQ(QUEUE_RUNNING, queue_poll(h.queue));
+	queue_park(h.queue);
+	ring_harness_wait_for(&h, QUEUE_PARKED);
+	while (eventfd_read(h.eventfd, &n) == -1)
+		sched_yield();	/* written right after */
+	queue_park(h.queue);
+	ATF_CHECK_EQ(QUEUE_PARKED, queue_poll(h.queue));
+	ring_harness_free(&h);
+}
+
+/* A kick while it is parked is seen when it goes on. */
+CASE(park__kick_in_between)
+{
+	struct ring_harness h;
+	unsigned i;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_IN, 0, 512);
+	for (i = 0; i < 200; i++) {
+		queue_park(h.queue);
+		ring_harness_wait_for(&h, QUEUE_PARKED);
+		ring_harness_offer(&h, 0);
+		ring_harness_kick(&h);
+		ATF_REQUIRE_EQ(h.used_idx, shared_load(&h.used->g_idx));
+		queue_resume(h.queue);
+		ring_harness_wait_used(&h, 1);
+		(void)ring_harness_take_used(&h);
+	}
+	ring_harness_free(&h);
+}
+
+CASE(park__in_flight)
+{
+	struct ring_harness h;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	h.disk.engine = &ring_engine;
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_IN, 0, 512);
+	ring_harness_offer(&h, 0);
+	ring_harness_kick(&h);
+	ring_engine_wait(1);
+	queue_park(h.queue);
+	ATF_CHECK_EQ(QUEUE_PARKING, queue_poll(h.queue));
+	ring_harness_request(&h, 1, VIRTIO_BLK_T_IN, 0, 512);
+	ring_harness_offer(&h, ring_harness_head(1));
+	ring_harness_kick(&h);
+	ring_engine_release(0);
+	ring_harness_wait_for(&h, QUEUE_PARKED);
+	/* What was in flight is answered, what came later is not taken. */
+	ATF_CHECK_EQ(1, shared_load(&h.used->g_idx));
+	queue_resume(h.queue);
+	ring_engine_wait(1);
+	ring_engine_release(0);
+	ring_harness_wait_used(&h, 2);
+	ring_harness_free(&h);
+}
+
+CASE(park__taken_back)
+{
+	struct ring_harness h;
+	unsigned i;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_IN, 0, 512);
+	for (i = 0; i < 1000; i++) {
+		queue_park(h.queue);
+		queue_resume(h.queue);
+		ATF_REQUIRE_EQ(QUEUE_RUNNING, queue_poll(h.queue));
+		ATF_REQUIRE_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h, 0, NULL));
+	}
+	ring_harness_free(&h);
+}
+
+CASE(start__again_after_a_reset)
+{
+	struct ring_harness h;
+	unsigned i;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	for (i = 0; i < 50; i++) {
+		ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+		ring_harness_request(&h, 1, VIRTIO_BLK_T_IN, 0, 512);
+		ATF_REQUIRE_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h, 1, NULL));
+		ATF_REQUIRE_ERRNO(EBUSY, ring_harness_start(&h, false) == -1);
+		queue_park(h.queue);
+		ring_harness_wait_for(&h, QUEUE_PARKED);
+		state_reset(h.disk.state);
+		h.setup.num = i % 2 == 0 ? NUM / 2 : NUM;
+		memset(h.avail, 0, 4);
+		memset(h.used, 0, 4);
+		h.avail_idx = h.used_idx = 0;
+	}
+	ring_harness_free(&h);
+}
+
+CASE(free__in_flight)
+{
+	struct ring_harness h;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_OUT, 0, 512);
+	ring_harness_offer(&h, 0);
+	ring_harness_kick(&h);
+	/* Taken or not, as it happens; what was taken is published. */
+	ring_harness_stop(&h);
+	ATF_CHECK_EQ(0, ring_harness_counter(&h, COUNTER_IN_FLIGHT));
+	ATF_CHECK_EQ(ring_harness_counter(&h, COUNTER_WRITES),
+	    shared_load(&h.used->g_idx));
+	ring_harness_free(&h);
+}
+
+/* --- throttle ----------------------------------------------------------- */
+
+static uint64_t now_ns = 1000;	/* of the simulated clock */
+
+static uint64_t
+simulated(void *arg)
+{
+	(void)arg;
+	return shared_load(&now_ns);
+}
+
+static void
+tick(struct ring_harness *h, uint64_t ns)
+{
+	shared_store(&now_ns, shared_load(&now_ns) + ns);
+	queue_nudge(h->queue);
+}
+
+#define SECOND	UINT64_C(1000000000)
+
+/* One operation a second, and three writes that want to run. */
+static void
+start_throttled(struct ring_harness *h)
+{
+	struct throttle_limits l = { .ops = { .rate = 1 } };
+	unsigned i;
+
+	ring_harness_make(h, NUM, RING_FEATURES);
+	h->disk.limiter = limiter_make(h->disk.state, &l, simulated, NULL);
+	ATF_REQUIRE(h->disk.limiter != NULL);
+	for (i = 0; i < 3; i++) {
+		ring_harness_request(h, i, VIRTIO_BLK_T_OUT, i, 512);
+		ring_harness_offer(h, ring_harness_head(i));
+	}
+	ring_harness_show(h);
+	ATF_REQUIRE_EQ(0, ring_harness_start(h, false));
+	ring_harness_wait_used(h, 1);
+	ring_harness_wait_counter(h, COUNTER_THROTTLED_NOW, 1);
+}
+
+CASE(stall__rewinds)
+{
+	struct ring_harness h;
+
+	(void)tc;
+	start_throttled(&h);
+	/* One ran, the next is as if it had not been looked at. */
+	ATF_CHECK_EQ(1, shared_load(&h.used->g_idx));
+	ATF_CHECK_EQ(1, ring_harness_counter(&h, COUNTER_THROTTLED));
+	ATF_CHECK_EQ(0, ring_harness_counter(&h, COUNTER_IN_FLIGHT));
+	ATF_CHECK_EQ(0, shared_load(
+	    &h.disk.state->queue[0].s_inflight[ring_harness_head(1)]));
+	ATF_CHECK_EQ(RING_STATUS_UNTOUCHED, ring_harness_status(&h, 1));
+	tick(&h, SECOND);
+	ring_harness_wait_used(&h, 2);
+	ring_harness_wait_counter(&h, COUNTER_THROTTLED, 2);
+	tick(&h, SECOND);
+	ring_harness_wait_used(&h, 3);
+	ring_harness_wait_counter(&h, COUNTER_THROTTLED_NOW, 0);
+	ATF_CHECK_EQ(2, ring_harness_counter(&h, COUNTER_THROTTLED));
+	ring_harness_free(&h);
+}
+
+/* Kicks and nudges meanwhile: no second stall, no kick is even read. */
+CASE(stall__kicks_cost_nothing)
+{
+	struct ring_harness h;
+	unsigned i;
+
+	(void)tc;
+	start_throttled(&h);
+	for (i = 0; i < 100; i++) {
+		ring_harness_kick(&h);
+		tick(&h, 1);
+	}
+	queue_park(h.queue);
+	ring_harness_wait_for(&h, QUEUE_PARKED);
+	ATF_CHECK_EQ(0, ring_harness_counter(&h, COUNTER_KICKS));
+	ATF_CHECK_EQ(1, ring_harness_counter(&h, COUNTER_THROTTLED));
+	ATF_CHECK_EQ(0, ring_harness_counter(&h, COUNTER_THROTTLED_NOW));
+	ring_harness_free(&h);
+}
+
+CASE(stall__limits_change)
+{
+	struct ring_harness h;
+
+	(void)tc;
+	start_throttled(&h);
+	limiter_set(h.disk.limiter, NULL);
+	queue_nudge(h.queue);
+	ring_harness_wait_used(&h, 3);
+	ATF_CHECK_EQ(1, ring_harness_counter(&h, COUNTER_THROTTLED));
+	ring_harness_free(&h);
+}
+
+/* What is refused and what is dropped pays nothing, and does not wait. */
+CASE(stall__refused_requests_pass)
+{
+	struct ring_harness h;
+	struct throttle_limits l = { .ops = { .rate = 1 } };
+	unsigned i;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	h.disk.limiter = limiter_make(h.disk.state, &l, simulated, NULL);
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_OUT, UINT64_MAX, 512);
+	for (i = 0; i < 20; i++)
+		ATF_CHECK_EQ(VIRTIO_BLK_S_IOERR, ring_harness_run(&h, 0, NULL));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_OUT, 0, 512);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h, 0, NULL));
+	ATF_CHECK_EQ(0, ring_harness_counter(&h, COUNTER_THROTTLED));
+	ring_harness_free(&h);
+}
+
+/* Neither a reset nor a death refills the buckets. */
+CASE(stall__levels_survive)
+{
+	struct throttle_limits l = { .ops = { .rate = 1 } };
+	struct ring_harness h;
+
+	(void)tc;
+	start_throttled(&h);
+	ring_harness_stop(&h);
+	limiter_free(h.disk.limiter);
+	h.disk.limiter = limiter_make(h.disk.state, &l, simulated, NULL);
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, true));
+	ring_harness_wait_counter(&h, COUNTER_THROTTLED, 2);
+	queue_park(h.queue);
+	ring_harness_wait_for(&h, QUEUE_PARKED);
+	ATF_CHECK_EQ(1, shared_load(&h.used->g_idx));
+	queue_resume(h.queue);
+	tick(&h, SECOND);
+	ring_harness_wait_used(&h, 2);
+	ring_harness_free(&h);
+}
+
+/* On the real clock: it wakes up by itself. */
+CASE(stall__wakes_up)
+{
+	struct throttle_limits l = { .ops = { .rate = 50 } };
+	struct ring_harness h;
+	unsigned i;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	h.disk.limiter = limiter_make(h.disk.state, &l, NULL, NULL);
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_IN, 0, 512);
+	for (i = 0; i < 55; i++)
+		ATF_REQUIRE_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h, 0, NULL));
+	ATF_CHECK(ring_harness_counter(&h, COUNTER_THROTTLED) >= 1);
+	ring_harness_free(&h);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, request__read);
@@ -125,5 +523,22 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, request__flush);
 	ATF_TP_ADD_TC(tp, request__get_id);
 	ATF_TP_ADD_TC(tp, request__many_in_flight);
+	ATF_TP_ADD_TC(tp, request__finished_out_of_order);
+	ATF_TP_ADD_TC(tp, request__past_the_end_of_the_file);
+	ATF_TP_ADD_TC(tp, request__discard);
+	ATF_TP_ADD_TC(tp, request__write_zeroes);
+	ATF_TP_ADD_TC(tp, request__write_zeroes_unmap);
+	ATF_TP_ADD_TC(tp, park__idle);
+	ATF_TP_ADD_TC(tp, park__kick_in_between);
+	ATF_TP_ADD_TC(tp, park__in_flight);
+	ATF_TP_ADD_TC(tp, park__taken_back);
+	ATF_TP_ADD_TC(tp, start__again_after_a_reset);
+	ATF_TP_ADD_TC(tp, free__in_flight);
+	ATF_TP_ADD_TC(tp, stall__rewinds);
+	ATF_TP_ADD_TC(tp, stall__kicks_cost_nothing);
+	ATF_TP_ADD_TC(tp, stall__limits_change);
+	ATF_TP_ADD_TC(tp, stall__refused_requests_pass);
+	ATF_TP_ADD_TC(tp, stall__levels_survive);
+	ATF_TP_ADD_TC(tp, stall__wakes_up);
 	return atf_no_error();
 }
