@@ -33,9 +33,15 @@ struct sandbox {
 #define EMPTY_ROOT	(PROTO_LAYER_ROOT | PROTO_LAYER_CHROOT)
 
 /*
+ * The filter refuses executable memory, too: a kernel before 6.3 has no
+ * other rule against it, and strict can be met there.
+ */
+#define NO_NEW_CODE	(PROTO_LAYER_MDWE | PROTO_LAYER_SECCOMP)
+
+/*
  * In the order in which they are entered: each may need the one before.
- * `bits` can be judged afterwards; a user namespace, which comes first, once
- * it is known whether ids of its own serve instead.
+ * `bits` can be judged afterwards; what another layer can stand in for, once
+ * both were tried.
  */
 static const struct layer {
 	uint32_t	 bits;
@@ -49,8 +55,8 @@ static const struct layer {
 	{ PROTO_LAYER_NODUMP, sandbox_self_nodump },
 	{ PROTO_LAYER_LANDLOCK, sandbox_self_landlock },
 	{ PROTO_LAYER_RLIMITS, sandbox_self_rlimits },
-	{ PROTO_LAYER_MDWE, sandbox_self_mdwe },
-	{ PROTO_LAYER_SECCOMP, sandbox_self_seccomp },
+	{ 0, sandbox_self_mdwe },
+	{ NO_NEW_CODE, sandbox_self_seccomp },
 };
 #define NLAYERS		(sizeof(order) / sizeof(order[0]))
 
@@ -93,6 +99,8 @@ sandbox_missing(uint32_t layers)
 		missing &= ~SOMEONE_ELSE;
 	if ((layers & EMPTY_ROOT) != 0)
 		missing &= ~EMPTY_ROOT;
+	if ((layers & PROTO_LAYER_SECCOMP) != 0)
+		missing &= ~PROTO_LAYER_MDWE;
 	return missing;
 }
 

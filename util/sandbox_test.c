@@ -141,7 +141,8 @@ static const struct trial trials[] = {
 	{ .name = "strict__without_rlimits", .strict = true, .rc = -1,
 	    .why = "resource limits: Operation not permitted",
 	    .host = { WITHOUT(prlimit64, EPERM), WITHOUT(setrlimit, EPERM) } },
-	{ .name = "strict__without_mdwe", .strict = true, .rc = -1,
+	{ .name = "strict__without_mdwe_the_filter_serves", .strict = true,
+	    .layers = PROTO_LAYER_MDWE,
 	    .why = "memory-deny-write-execute: Invalid argument",
 	    .host = { WITHOUT_IF(prctl, EINVAL, PR_SET_MDWE) } },
 	/* what no policy makes do without */
