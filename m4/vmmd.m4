@@ -117,6 +117,9 @@ AS_IF([test "$enable_sanitizers" != no], [
 	AS_IF([test $vmmd_took = no], [AC_MSG_ERROR(
 	    [$CC cannot build with -fsanitize=$enable_sanitizers])])
 	AS_VAR_APPEND([SAN_CFLAGS], [" -fno-omit-frame-pointer"])
+	# It does not see fences; what it says about them is to be known.
+	AS_CASE([$enable_sanitizers], [*thread*],
+	    [VMMD_TRY_CFLAG([SAN_CFLAGS], [-Wno-tsan])])
 	AS_CASE([$enable_sanitizers], [*undefined*],
 	    [AS_VAR_APPEND([SAN_CFLAGS], [" -fno-sanitize-recover=undefined"])])
 ])
