@@ -59,8 +59,10 @@ static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GETFL)),
 	FILTER_WAY(FILTER_INT(1, F_GETFD)),
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
-	/* backing_open: O_DIRECT off, where the file has no whole blocks */
-	{ FILTER_START, 1, { FILTER_INT(1, F_SETFL) } },
+	/* backing_open: O_DIRECT off, where the file has no whole blocks; */
+	/* what others would feel who share a descriptor stays as it is */
+	{ FILTER_START, 2, { FILTER_INT(1, F_SETFL),
+	    FILTER_CLEAR(2, O_NONBLOCK | O_ASYNC | O_APPEND) } },
 };
 
 /* fstat(3): of a descriptor; there is no file that a path could name. */
@@ -71,8 +73,6 @@ static const struct filter_way newfstatat_ways[] = {
 static const struct filter_way ioctl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, BLKDISCARD)),
 	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
-	{ FILTER_START, 1, { FILTER_INT(1, BLKSSZGET) } },
-	{ FILTER_START, 1, { FILTER_INT(1, BLKPBSZGET) } },
 };
 
 static const struct filter_way clone_ways[] = {
@@ -106,8 +106,6 @@ static const struct filter_way recvmsg_ways[] = {
 static const struct filter_way getsockopt_ways[] = {
 	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_TYPE)),
 	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_DOMAIN)),
-	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_ERROR)),
-	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_ACCEPTCONN)),
 };
 
 static const struct filter_way seccomp_ways[] = {
@@ -119,9 +117,6 @@ static const struct filter_way seccomp_ways[] = {
 static const struct filter_way madvise_ways[] = {
 	FILTER_WAY(FILTER_INT(2, MADV_DONTNEED)),
 	FILTER_WAY(FILTER_INT(2, MADV_FREE)),
-	{ FILTER_START, 1, { FILTER_INT(2, MADV_DONTDUMP) } },
-	{ FILTER_START, 1, { FILTER_INT(2, MADV_DONTFORK) } },
-	{ FILTER_START, 1, { FILTER_INT(2, MADV_HUGEPAGE) } },
 };
 
 #define BOTH(sc, why) \
@@ -169,7 +164,6 @@ static const struct filter_row rows[] = {
 	/* threads */
 	BOTH(futex, "pthread mutexes, conditions, join"),
 	BOTH(rt_sigprocmask, "pthread_create(3), pthread_exit(3), abort(3)"),
-	BOTH(rt_sigreturn, "return from a signal handler (SIGTERM, SIGBUS)"),
 
 	/* the end */
 	BOTH(close, "descriptors of a message that is refused; detach"),
@@ -183,18 +177,14 @@ static const struct filter_row rows[] = {
 	START_IF(fcntl, "its access mode and seals"),
 	START_IF(getsockopt, "is it the kind of socket"),
 	START(eventfd2, "what wakes a queue thread"),
-	START(fstatfs, "what the file lies on"),
 	START_IF(clone, "queue threads"),
 	START_IF(rt_sigaction, "the first pthread_create(3): libc's own signal"),
 	START(set_robust_list, "pthread_create(3)"),
 	START(rseq, "pthread_create(3)"),
-	START(sched_getaffinity, "how many processors there are to spin on"),
 	START_IF(prctl, "the name of a thread"),
 	START_IF(prlimit64, "sandbox_limit_file"),
 	START_IF(seccomp, "sandbox_narrow"),
 	START(getrandom, "malloc(3) seeds its first arena of a thread"),
-	START(getpid, "libevent"),
-	START(gettid, "robust mutexes"),
 
 	/* refused, not fatal: libc has another way */
 	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone"),
