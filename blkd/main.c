@@ -160,6 +160,8 @@ main(int argc, char **argv)
 		return EX_OSERR;
 	}
 	session = open_control(base);
+	/* vmmd logs what we say, under the disk's name. */
+	log_open("", LOG_TO_STDERR, LOG_LEVEL_INFO);
 	sandbox = enter_sandbox(&ids, &layers);
 	status = session_run(session, sandbox, layers);
 	session_free(session);

@@ -296,7 +296,8 @@ send_fail(struct session *s, uint32_t sequence,
 	struct proto_fail m = { .m_errno = failure->errnum };
 
 	memcpy(m.m_text, failure->text, sizeof(m.m_text));
-	log_error("cannot attach: %s", failure->text);
+	/* For the monitor to say, once. */
+	log_debug("cannot attach: %s", failure->text);
 	(void)peer_answer(s->control, sequence, PROTO_BLK_FAIL, &m, NULL, 0);
 }
 
@@ -306,11 +307,8 @@ on_attach(void *arg, struct msg *m)
 	struct session *s = arg;
 	struct attach_failure failure;
 	struct proto_blk_ready ready = { .m_layers = s->layers };
-	char title[16 + PROTO_NAME_MAX];
 
-	snprintf(title, sizeof(title), "blkd: %s", m->attach.m_name);
-	setproctitle("-%s", title);
-	log_open(title, LOG_TO_STDERR, LOG_LEVEL_INFO);
+	setproctitle("-blkd: %s", m->attach.m_name);
 	if (become(s, m, &ready.m_replayed, &failure) == -1) {
 		send_fail(s, m->hdr.m_sequence, &failure);
 		end(s, EX_CONFIG);

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "util/log.h"
+#include "util/sandbox.h"
 #include "vmmd/childlog.h"
 #include "vmmd/children.h"
 #include "vmmd/spawn.h"
@@ -227,4 +228,21 @@ child_describe_status(int status, char *text, size_t size)
 		    strsignal(WTERMSIG(status)));
 	else
 		snprintf(text, size, "exit code %d", WEXITSTATUS(status));
+}
+
+void
+children_describe_layers(uint32_t layers, char *text, size_t size)
+{
+	const char *name;
+	size_t length = 0;
+	uint32_t layer;
+
+	snprintf(text, size, "none");
+	for (layer = 1; layer <= PROTO_LAYERS && length < size; layer <<= 1) {
+		name = sandbox_layer_name(layer);
+		if ((layers & layer) == 0 || name == NULL)
+			continue;
+		length += (size_t)snprintf(text + length, size - length,
+		    "%s%s", length == 0 ? "" : ", ", name);
+	}
 }

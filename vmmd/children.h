@@ -55,4 +55,8 @@ void		 child_on_ended(void *child, const struct peer_end *);
 /* "signal 9 (Killed)" or "exit code 1". */
 void		 child_describe_status(int status, char *text, size_t size);
 
+/* The layers of a sandbox as a child claims them: names for the log. */
+void		 children_describe_layers(uint32_t layers, char *text,
+		    size_t size);
+
 #endif /* VMMD_CHILDREN_H */

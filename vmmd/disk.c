@@ -8,10 +8,13 @@
  *	          |           v           v
  *	       BACKOFF  <-  DYING  <-  (ended, stuck, asks for it)
  */
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -90,6 +93,7 @@ struct disk {
 	int			 backing_fd;	/* until it is attached */
 	int			 channel_fd;	/* the vm's end, until taken */
 	uint32_t		 incarnation;
+	uint32_t		 layers;	/* of its sandbox, as it says */
 	unsigned		 fence_ms;	/* until the next try */
 	uint64_t		 fence_tries;
 
@@ -118,13 +122,16 @@ static enum disk_event
 do_spawn(struct disk *d)
 {
 	char uid[16], gid[16], name[PROTO_NAME_MAX + 16];
-	const char *argv[] = { "blkd", "-u", uid, "-g", gid, NULL };
+	char title[PROTO_NAME_MAX + 16];
+	const char *argv[] = { title, "-u", uid, "-g", gid, NULL };
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned)d->host->uid);
 	snprintf(gid, sizeof(gid), "%u", (unsigned)d->host->gid);
 	if (d->host->uid == 0)
 		argv[1] = NULL;
 	snprintf(name, sizeof(name), "blkd %s", d->conf->name);
+	/* setproctitle(3) has no more room than this. */
+	snprintf(title, sizeof(title), "blkd: %s", d->conf->name);
 	d->fence_ms = FENCE_MIN_MS;
 	d->fence_tries = 0;
 	d->said = false;
@@ -345,8 +352,10 @@ disk_handle(struct disk *d, enum disk_event on)
 static void
 on_ready(void *ctx, struct msg *m)
 {
-	(void)m;
-	disk_handle(child_owner(ctx), ON_READY);
+	struct disk *d = child_owner(ctx);
+
+	d->layers = m->ready.m_layers;
+	disk_handle(d, ON_READY);
 }
 
 static void
@@ -386,14 +395,17 @@ on_gone(void *owner, int status)
 	struct disk *d = owner;
 	char text[64];
 	bool orderly = d->state == DISK_DETACHING && status == 0;
+	bool boxed = !WIFEXITED(status) || WEXITSTATUS(status) != EX_NOPERM;
 
 	child_describe_status(status, text, sizeof(text));
-	if (!orderly && !d->said)
+	/* Without its sandbox it has said why on its own. */
+	if (!orderly && !d->said && (boxed || d->was_ready))
 		log_warning("disk %s: blkd ended: %s", d->conf->name,
 		    text);
 	d->child = NULL;
 	if (!d->was_ready && !d->stopping)
-		d->host->failed(d->host->ctx, d, EXITCODE_DISK);
+		d->host->failed(d->host->ctx, d,
+		    boxed ? EXITCODE_DISK : EXITCODE_SANDBOX);
 	disk_handle(d, d->was_ready && !d->stopping ? ON_DEATH : ON_END);
 }
 
@@ -491,6 +503,15 @@ disk_replace(struct disk *d, const char *why)
 	log_warning("disk %s: blkd is replaced: %s", d->conf->name, why);
 	d->said = true;
 	disk_handle(d, ON_BROKEN);
+}
+
+void
+disk_log_sandbox(const struct disk *d)
+{
+	char layers[256];
+
+	children_describe_layers(d->layers, layers, sizeof(layers));
+	log_info("disk %s: attached, sandbox: %s", d->conf->name, layers);
 }
 
 unsigned

@@ -54,6 +54,9 @@ void		disk_stop(struct disk *);
 /* A register access was not answered: replace its blkd. */
 void		disk_replace(struct disk *, const char *why);
 
+/* A line for the log, once it is ready. */
+void		disk_log_sandbox(const struct disk *);
+
 unsigned	disk_index(const struct disk *);
 bool		disk_is_ready(const struct disk *);
 bool		disk_is_gone(const struct disk *);

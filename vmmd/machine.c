@@ -3,10 +3,13 @@
  * The vm process, seen by the monitor.  The guest may own it: its messages
  * are well formed and in state (peer.h), and nothing more is believed.
  */
+#include <sys/wait.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -37,6 +40,7 @@ struct machine {
 	struct event		*timer;
 	enum machine_state	 state;
 	bool			 told;		/* `ended` was called */
+	uint32_t		 layers;	/* of its sandbox, as it says */
 };
 
 static void
@@ -81,9 +85,9 @@ on_ready(void *ctx, struct msg *m)
 {
 	struct machine *mc = child_owner(ctx);
 
-	(void)m;
 	if (mc->state != MACHINE_STARTING)
 		return;
+	mc->layers = m->vm_ready.m_layers;
 	set_state(mc, MACHINE_READY, 0);
 	mc->host->ready(mc->host->ctx);
 }
@@ -193,13 +197,16 @@ on_gone(void *owner, int status)
 {
 	struct machine *mc = owner;
 	char text[64];
+	bool boxed;
 
 	child_describe_status(status, text, sizeof(text));
-	if (mc->state != MACHINE_ENDED)
+	/* Without its sandbox it has said why on its own. */
+	boxed = !WIFEXITED(status) || WEXITSTATUS(status) != EX_NOPERM;
+	if (mc->state != MACHINE_ENDED && boxed)
 		log_warning("vm: the process ended: %s", text);
 	mc->child = NULL;
 	set_state(mc, MACHINE_GONE, 0);
-	tell_end(mc, EXITCODE_VM, 0);
+	tell_end(mc, boxed ? EXITCODE_VM : EXITCODE_SANDBOX, 0);
 	mc->host->gone(mc->host->ctx);
 }
 
@@ -388,6 +395,16 @@ machine_stop(struct machine *mc)
 	case MACHINE_GONE:
 		break;
 	}
+}
+
+void
+machine_log_sandbox(const struct machine *mc)
+{
+	char layers[256];
+
+	children_describe_layers(mc->layers, layers, sizeof(layers));
+	log_info("vm: %u vcpus, sandbox: %s",
+	    (unsigned)mc->host->conf->vcpus, layers);
 }
 
 bool

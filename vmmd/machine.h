@@ -53,6 +53,9 @@ struct machine	*machine_start(const struct machine_host *,
 		    struct disk *const disks[], size_t ndisks);
 void		 machine_free(struct machine *);	/* NULL is fine */
 
+/* A line for the log, once it is ready. */
+void		 machine_log_sandbox(const struct machine *);
+
 void		 machine_run(struct machine *);
 /* End the guest; then, bounded, the process. */
 void		 machine_stop(struct machine *);

@@ -165,5 +165,8 @@ main(int argc, char **argv)
 		    " start it with -d, or choose another", args.conf_file);
 		return EX_CONFIG;
 	}
+	/* In the background a start that succeeds is silent. */
+	if (!args.foreground)
+		log_open("vmmd", LOG_TO_STDERR, LOG_LEVEL_WARNING);
 	return run_monitor(&args, &conf);
 }

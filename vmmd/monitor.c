@@ -138,7 +138,11 @@ run_when_ready(struct monitor *mon)
 	mon->phase = PHASE_RUNNING;
 	mon->result.ran = true;
 	mon->options->running(mon->options->ctx);
-	tty_set_raw(&mon->tty);
+	/* Now, that is: to where the log goes from here on. */
+	for (i = 0; i < mon->ndisks; i++)
+		disk_log_sandbox(mon->disk[i]);
+	machine_log_sandbox(mon->machine);
+	tty_begin(&mon->tty);
 	machine_run(mon->machine);
 }
 

@@ -46,15 +46,13 @@ static int
 open_pty(struct tty *tty)
 {
 	struct termios raw;
-	char name[64];
-
 	tty->in = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (tty->in == -1 || grantpt(tty->in) == -1 ||
 	    unlockpt(tty->in) == -1 ||
-	    ptsname_r(tty->in, name, sizeof(name)) != 0)
+	    ptsname_r(tty->in, tty->name, sizeof(tty->name)) != 0)
 		return -1;
 	/* Held open: a master without slave reads EIO. */
-	tty->slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	tty->slave = open(tty->name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (tty->slave == -1 || tcgetattr(tty->slave, &raw) == -1)
 		return -1;
 	/* Nobody is there yet: an echo would be the guest's input. */
@@ -63,7 +61,6 @@ open_pty(struct tty *tty)
 		return -1;
 	if ((tty->out = fd_dup(tty->in)) == -1)
 		return -1;
-	log_info("serial line: %s", name);
 	return 0;
 }
 
@@ -98,10 +95,12 @@ tty_open(struct tty *tty, const struct conf_serial *serial)
 }
 
 void
-tty_set_raw(struct tty *tty)
+tty_begin(struct tty *tty)
 {
 	struct termios raw;
 
+	if (tty->slave != -1)
+		log_info("serial line: %s", tty->name);
 	if (tty->slave != -1 || !isatty(tty->in) ||
 	    tcgetattr(tty->in, &tty->saved) == -1)
 		return;

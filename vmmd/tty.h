@@ -18,6 +18,7 @@ struct tty {
 	int		in;	/* the guest's keyboard */
 	int		out;	/* the guest's screen */
 	int		slave;	/* of a pty: held, so that it stays up */
+	char		name[64];	/* of the pty */
 	bool		raw;	/* `saved` is to be restored */
 	struct termios	saved;
 };
@@ -28,8 +29,8 @@ void	tty_init(struct tty *);
  * returned; EXITCODE_NONE: fine.
  */
 enum exitcode_reason	tty_open(struct tty *, const struct conf_serial *);
-/* Raw mode, if the keyboard is a terminal. */
-void	tty_set_raw(struct tty *);
+/* The guest runs: raw mode, if it has a terminal; a pty's name is logged. */
+void	tty_begin(struct tty *);
 /* Restore the terminal, close; may be called again. */
 void	tty_close(struct tty *);
 
