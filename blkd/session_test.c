@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "blkd/process_harness.h"
+#include "blkd/slow_file.h"
 #include "proto/chan.h"
 #include "util/fd.h"
 
@@ -119,8 +120,290 @@ ATTACHED(session__vm_gone_waits_for_the_monitor)
 	require_exit(p, EX_OK);
 }
 
+/* --- pause ------------------------------------------------------------- */
+
+ATTACHED(session__pause_parks_and_resume_loses_no_kick)
+{
+	struct msg m;
+	uint32_t len;
+
+	process_go_live(p);
+	ring_harness_request(&p->ring, 0, VIRTIO_BLK_T_OUT, 0, 512);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&p->ring, 0, &len));
+	process_tell(p, PROTO_BLK_PAUSE);
+	process_expect(p->control, PROTO_BLK_PAUSED, &m);
+	ring_harness_request(&p->ring, 1, VIRTIO_BLK_T_OUT, 0, 512);
+	ring_harness_offer(&p->ring, ring_harness_head(1));
+	ring_harness_kick(&p->ring);
+	/* Registers are answered; the request is not touched. */
+	ATF_CHECK_EQ(PROCESS_LIVE, process_read(p, VIRTIO_MMIO_STATUS, 4));
+	process_tell(p, PROTO_BLK_PING);
+	process_expect(p->control, PROTO_BLK_PONG, &m);
+	ATF_CHECK_EQ(RING_STATUS_UNTOUCHED, ring_harness_status(&p->ring, 1));
+	process_tell(p, PROTO_BLK_RESUME);
+	process_expect(p->control, PROTO_BLK_RESUMED, &m);
+	ring_harness_wait_used(&p->ring, 1);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_status(&p->ring, 1));
+}
+
+ATTACHED(session__driver_ok_while_paused_runs_after_resume)
+{
+	struct msg m;
+
+	process_tell(p, PROTO_BLK_PAUSE);
+	process_expect(p->control, PROTO_BLK_PAUSED, &m);
+	process_go_live(p);
+	ring_harness_request(&p->ring, 0, VIRTIO_BLK_T_OUT, 0, 512);
+	ring_harness_offer(&p->ring, ring_harness_head(0));
+	ring_harness_kick(&p->ring);
+	process_tell(p, PROTO_BLK_RESUME);
+	process_expect(p->control, PROTO_BLK_RESUMED, &m);
+	ring_harness_wait_used(&p->ring, 1);
+}
+
+/* --- what the monitor changes ------------------------------------------ */
+
+ATTACHED(session__resize_tells_the_driver)
+{
+	struct msg m;
+
+	process_go_live(p);
+	ATF_REQUIRE(ftruncate(p->ring.backingfd,
+	    2 * RING_DISK_SECTORS * 512 + 100) == 0);
+	process_tell(p, PROTO_BLK_RESIZE);
+	process_expect(p->control, PROTO_BLK_RESIZED, &m);
+	ATF_CHECK_EQ(2 * RING_DISK_SECTORS, m.resized.m_capacity);
+	ATF_CHECK_EQ(2 * RING_DISK_SECTORS,
+	    process_read(p, VIRTIO_MMIO_CONFIG, 8));
+	ATF_CHECK_EQ(DOORBELL_CONFIG,
+	    process_read(p, VIRTIO_MMIO_INTERRUPT_STATUS, 4));
+	ATF_CHECK(ring_harness_irqs(&p->ring) > 0);
+}
+
+ATTACHED(session__limits_change_while_a_request_waits)
+{
+	struct proto_blk_limits q = { .m_limits.m_ops_rate = 1 };
+	struct msg m;
+	unsigned i;
+
+	process_go_live(p);
+	chan_header(&q.m_hdr, PROTO_BLK_LIMITS, 1);
+	ATF_REQUIRE(chan_send(p->control, &q, NULL, 0) == 0);
+	process_expect(p->control, PROTO_BLK_LIMITED, &m);
+	for (i = 0; i < 8; i++) {
+		ring_harness_request(&p->ring, i, VIRTIO_BLK_T_OUT, i, 512);
+		ring_harness_offer(&p->ring, ring_harness_head(i));
+	}
+	ring_harness_kick(&p->ring);
+	ring_harness_wait_counter(&p->ring, COUNTER_THROTTLED, 1);
+	q.m_limits.m_ops_rate = 0;
+	chan_header(&q.m_hdr, PROTO_BLK_LIMITS, 2);
+	ATF_REQUIRE(chan_send(p->control, &q, NULL, 0) == 0);
+	process_expect(p->control, PROTO_BLK_LIMITED, &m);
+	ring_harness_wait_used(&p->ring, 8);
+}
+
+/* --- reset ------------------------------------------------------------- */
+
+ATTACHED(session__reset_while_throttled_is_answered_at_once)
+{
+	struct proto_blk_limits q = { .m_limits.m_ops_rate = 1 };
+	struct msg m;
+	unsigned i;
+
+	process_go_live(p);
+	chan_header(&q.m_hdr, PROTO_BLK_LIMITS, 1);
+	ATF_REQUIRE(chan_send(p->control, &q, NULL, 0) == 0);
+	process_expect(p->control, PROTO_BLK_LIMITED, &m);
+	for (i = 0; i < 8; i++) {
+		ring_harness_request(&p->ring, i, VIRTIO_BLK_T_OUT, i, 512);
+		ring_harness_offer(&p->ring, ring_harness_head(i));
+	}
+	ring_harness_kick(&p->ring);
+	ring_harness_wait_counter(&p->ring, COUNTER_THROTTLED, 1);
+	process_write(p, VIRTIO_MMIO_STATUS, 0);
+	ATF_CHECK_EQ(0, process_read(p, VIRTIO_MMIO_STATUS, 4));
+	ATF_CHECK_EQ(RING_STATUS_UNTOUCHED, ring_harness_status(&p->ring, 7));
+	ATF_CHECK_EQ(2, p->ring.disk.state->counters.
+	    s_value[COUNTER_RESETS]);
+}
+
+/* As a driver does it before it starts anew. */
+static void
+forget_ring(struct process *p, uint16_t num)
+{
+	p->ring.setup.num = num;
+	p->ring.avail_idx = p->ring.used_idx = 0;
+	p->ring.avail->g_idx = 0;
+	p->ring.used->g_idx = 0;
+}
+
+/* A write of slot 0 that takes as long as the file wants. */
+static void
+start_slow_write(struct process *p, struct slow_file *slow, unsigned ms)
+{
+	slow_file_make(slow, RING_DISK_SECTORS * 512, ms);
+	process_make(p);
+	p->ring.backingfd = slow->fd;
+	process_attach(p, NULL);
+	process_go_live(p);
+	ring_harness_request(&p->ring, 0, VIRTIO_BLK_T_OUT, 0, 512);
+	ring_harness_offer(&p->ring, ring_harness_head(0));
+	ring_harness_kick(&p->ring);
+	while (p->ring.disk.state->queue[0].s_inflight[0] == 0)
+		usleep(1000);
+}
+
+#define SLOW(tc)							\
+ATF_TC_WITH_CLEANUP(tc);						\
+ATF_TC_HEAD(tc, atf)							\
+{									\
+	atf_tc_set_md_var(atf, "require.progs",				\
+	    "nbdkit nbdfuse fusermount3");				\
+}									\
+ATF_TC_CLEANUP(tc, atf)							\
+{									\
+	slow_file_clean_up();						\
+}									\
+ATF_TC_BODY(tc, atf)
+
+SLOW(session__reset_waits_for_io_in_flight)
+{
+	struct slow_file slow;
+	struct process p;
+	struct msg m;
+	uint32_t len;
+
+	start_slow_write(&p, &slow, 400);
+	process_post(&p, VIRTIO_MMIO_STATUS, 0);
+	ATF_CHECK(process_is_silent(p.mmio, 100));
+	/* The thread that waits is not the one that answers. */
+	process_tell(&p, PROTO_BLK_PING);
+	process_expect(p.control, PROTO_BLK_PONG, &m);
+	process_expect(p.mmio, PROTO_MMIO_ACK, &m);
+	ATF_CHECK_EQ(0, process_read(&p, VIRTIO_MMIO_STATUS, 4));
+	ATF_CHECK(process_is_silent(p.control, 0));
+	/* And again, on a ring of another size. */
+	forget_ring(&p, 64);
+	process_go_live(&p);
+	ring_harness_request(&p.ring, 1, VIRTIO_BLK_T_IN, 0, 512);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&p.ring, 1, &len));
+	process_free(&p);
+	slow_file_free(&slow);
+}
+
+SLOW(session__reset_that_takes_too_long_asks_for_a_successor)
+{
+	struct proto_blk_ready ready;
+	struct slow_file slow;
+	struct process p;
+	struct msg m;
+
+	start_slow_write(&p, &slow, 2000);
+	process_post(&p, VIRTIO_MMIO_STATUS, 0);
+	process_expect(p.control, PROTO_BLK_REPLACE, &m);
+	ATF_CHECK_EQ(PROTO_REPLACE_RESET, m.replace.m_reason);
+	ATF_CHECK(process_is_silent(p.mmio, 0));
+	process_kill(&p);
+	process_succeed(&p, &ready);
+	ATF_CHECK_EQ(0, ready.m_replayed);
+	ATF_CHECK_EQ(0, process_read(&p, VIRTIO_MMIO_STATUS, 4));
+	process_write(&p, VIRTIO_MMIO_STATUS, 0);
+	forget_ring(&p, PROCESS_QUEUE_SIZE);
+	process_go_live(&p);
+	process_free(&p);
+	slow_file_free(&slow);
+}
+
+SLOW(session__detach_waits_for_io_in_flight)
+{
+	struct slow_file slow;
+	struct process p;
+
+	start_slow_write(&p, &slow, 300);
+	process_tell(&p, PROTO_BLK_DETACH);
+	require_exit(&p, EX_OK);
+	ring_harness_wait_used(&p.ring, 1);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_status(&p.ring, 0));
+	process_free(&p);
+	slow_file_free(&slow);
+}
+
+SLOW(session__pause_waits_for_io_in_flight)
+{
+	struct slow_file slow;
+	struct process p;
+	struct msg m;
+
+	start_slow_write(&p, &slow, 300);
+	process_tell(&p, PROTO_BLK_PAUSE);
+	ATF_CHECK(process_is_silent(p.control, 50));
+	process_expect(p.control, PROTO_BLK_PAUSED, &m);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_status(&p.ring, 0));
+	process_free(&p);
+	slow_file_free(&slow);
+}
+
+/* --- death ------------------------------------------------------------- */
+
+SLOW(session__kill_in_flight_is_completed_by_the_successor)
+{
+	struct proto_blk_ready ready;
+	struct slow_file slow;
+	struct process p;
+
+	start_slow_write(&p, &slow, 200);
+	process_kill(&p);
+	ATF_CHECK_EQ(RING_STATUS_UNTOUCHED, ring_harness_status(&p.ring, 0));
+	process_succeed(&p, &ready);
+	ATF_CHECK_EQ(1, ready.m_replayed);
+	ATF_CHECK_EQ(PROCESS_LIVE, process_read(&p, VIRTIO_MMIO_STATUS, 4));
+	ring_harness_wait_used(&p.ring, 1);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_status(&p.ring, 0));
+	ATF_CHECK_EQ(1, p.ring.disk.state->counters.
+	    s_value[COUNTER_RESPAWNS]);
+	process_free(&p);
+	slow_file_free(&slow);
+}
+
+ATTACHED(session__many_kills_complete_every_request_once)
+{
+	unsigned i, slot;
+
+	process_go_live(p);
+	for (i = 0; i < 20; i++) {
+		for (slot = 0; slot < 32; slot++) {
+			ring_harness_request(&p->ring, slot, VIRTIO_BLK_T_OUT,
+			    slot * 8, 4096);
+			ring_harness_offer(&p->ring, ring_harness_head(slot));
+		}
+		ring_harness_kick(&p->ring);
+		process_kill(p);
+		process_succeed(p, NULL);
+		ring_harness_wait_used(&p->ring, 32);
+		for (slot = 0; slot < 32; slot++) {
+			ring_harness_take_used(&p->ring);
+			ATF_CHECK_EQ(VIRTIO_BLK_S_OK,
+			    ring_harness_status(&p->ring, slot));
+		}
+	}
+	ATF_CHECK_EQ(20 * 32, p->ring.used_idx);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, session__pause_parks_and_resume_loses_no_kick);
+	ATF_TP_ADD_TC(tp, session__driver_ok_while_paused_runs_after_resume);
+	ATF_TP_ADD_TC(tp, session__resize_tells_the_driver);
+	ATF_TP_ADD_TC(tp, session__limits_change_while_a_request_waits);
+	ATF_TP_ADD_TC(tp, session__reset_while_throttled_is_answered_at_once);
+	ATF_TP_ADD_TC(tp, session__reset_waits_for_io_in_flight);
+	ATF_TP_ADD_TC(tp,
+	    session__reset_that_takes_too_long_asks_for_a_successor);
+	ATF_TP_ADD_TC(tp, session__detach_waits_for_io_in_flight);
+	ATF_TP_ADD_TC(tp, session__pause_waits_for_io_in_flight);
+	ATF_TP_ADD_TC(tp, session__kill_in_flight_is_completed_by_the_successor);
+	ATF_TP_ADD_TC(tp, session__many_kills_complete_every_request_once);
 	ATF_TP_ADD_TC(tp, session__attach_answers_what_the_disk_is);
 	ATF_TP_ADD_TC(tp, session__requests_go_through_the_ring);
 	ATF_TP_ADD_TC(tp, session__detach_flushes_and_exits_0);
