@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* blkd/regs: the register table, access rules and the configuration space. */
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "blkd/blkconfig.h"
@@ -408,8 +410,35 @@ ATF_TC_BODY(features__each_row_has_a_bit_and_a_reason, tc)
 	ATF_CHECK_EQ(13, i);
 }
 
+ATF_TC_WITHOUT_HEAD(features__manual_lists_each_row);
+ATF_TC_BODY(features__manual_lists_each_row, tc)
+{
+	static char text[64 << 10];
+	const struct feature_row *row;
+	char path[4096], want[64];
+	const char *line;
+	size_t i, lines = 0;
+	FILE *f;
+
+	ATF_REQUIRE(getenv("VMMD_SRCDIR") != NULL);
+	snprintf(path, sizeof(path), "%s/blkd/blkd.8", getenv("VMMD_SRCDIR"));
+	ATF_REQUIRE_MSG((f = fopen(path, "re")) != NULL, "%s", path);
+	ATF_REQUIRE(fread(text, 1, sizeof(text) - 1, f) > 0);
+	fclose(f);
+	for (i = 0; (row = features_row(i)) != NULL; i++) {
+		snprintf(want, sizeof(want), "\n.It %s Ta ", row->name);
+		ATF_CHECK_MSG(strstr(text, want) != NULL, "%s", row->name);
+	}
+	for (line = text; (line = strstr(line, "F_")) != NULL; line++)
+		lines += line > text + 4 && (strncmp(line - 4, ".It ", 4) == 0 ||
+		    strncmp(line - 8, ".It BLK_", 8) == 0 ||
+		    strncmp(line - 9, ".It RING_", 9) == 0);
+	ATF_CHECK_EQ_MSG(i, lines, "the manual has %zu features", lines);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, features__manual_lists_each_row);
 	ATF_TP_ADD_TC(tp, regs__identify_a_virtio_1_block_device);
 	ATF_TP_ADD_TC(tp, regs__other_than_aligned_words_reads_all_ones);
 	ATF_TP_ADD_TC(tp, regs__other_than_aligned_words_writes_nothing);
