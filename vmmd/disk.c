@@ -114,7 +114,7 @@ arm(struct disk *d, unsigned ms)
 	event_add(d->timer, &tv);
 }
 
-/* --- actions: each runs in the new state; may return what follows ------- */
+/* --- actions: each runs in the new state; may return what follows --- */
 
 static const struct child_kind blkd_kind;
 
@@ -270,7 +270,7 @@ do_gone(struct disk *d)
 	return ON_NOTHING;
 }
 
-/* --- the table ---------------------------------------------------------- */
+/* --- the table --- */
 
 static const struct transition {
 	enum disk_state	  from;
@@ -347,7 +347,7 @@ disk_handle(struct disk *d, enum disk_event on)
 	}
 }
 
-/* --- the blkd ----------------------------------------------------------- */
+/* --- the blkd --- */
 
 static void
 on_ready(void *ctx, struct msg *m)
@@ -429,7 +429,7 @@ static const struct child_kind blkd_kind = {
 	.gone = on_gone,
 };
 
-/* --- for the monitor ---------------------------------------------------- */
+/* --- for the monitor --- */
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)

@@ -78,7 +78,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	child_kill(mc->child);
 }
 
-/* --- messages of the vm process ------------------------------------------ */
+/* --- messages of the vm process --- */
 
 static void
 on_ready(void *ctx, struct msg *m)
@@ -231,7 +231,7 @@ static const struct child_kind vm_kind = {
 	.gone = on_gone,
 };
 
-/* --- messages to it -------------------------------------------------------- */
+/* --- messages to it --- */
 
 static int
 send_machine(struct machine *mc, size_t ndisks)
@@ -309,7 +309,7 @@ machine_replace_channel(struct machine *mc, struct disk *disk)
 		close(channel);
 }
 
-/* --- for the monitor --------------------------------------------------------- */
+/* --- for the monitor --- */
 
 static int
 spawn(struct machine *mc)

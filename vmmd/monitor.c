@@ -56,7 +56,7 @@ struct monitor {
 	struct monitor_result	 result;
 };
 
-/* --- the end ---------------------------------------------------------------- */
+/* --- the end --- */
 
 static void
 stop_disks(struct monitor *mon)
@@ -122,7 +122,7 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 	children_kill_all(mon->children);
 }
 
-/* --- what the children report ------------------------------------------------ */
+/* --- what the children report --- */
 
 static void
 run_when_ready(struct monitor *mon)
@@ -205,7 +205,7 @@ on_machine_gone(void *ctx)
 	leave_when_gone(mon);
 }
 
-/* --- the beginning ------------------------------------------------------------ */
+/* --- the beginning --- */
 
 static enum exitcode_reason
 make_loop(struct monitor *mon)
