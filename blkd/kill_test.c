@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <atf-c.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #define SLOTS	(NUM / RING_SLOT_DESCS)
 #define BLOCKS	64u		/* what is written and read at once */
 #define BLOCK	(32u << 10)	/* so that I/O takes its time */
-#define KILLS	200u
+#define KILLS	100u
 
 struct driver {
 	struct ring_harness	 h;
@@ -38,13 +39,35 @@ struct driver {
 	uint64_t		 completed;
 };
 
+/*
+ * Killed when it has used so much of a processor: so it dies at work, never
+ * asleep, however loaded the machine is.  The kernel looks at its tick, in
+ * which many times the queue's worth of requests is done: none sees three
+ * deaths.
+ */
 static void
-spawn(struct driver *d, bool recover)
+arm(void)
+{
+	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
+	    .sigev_signo = SIGKILL };
+	struct itimerspec when = { .it_value = {
+	    .tv_nsec = 1000000 + random() % 3000000 } };
+	timer_t timer;
+
+	if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &ev, &timer) == -1 ||
+	    timer_settime(timer, 0, &when, NULL) == -1)
+		_exit(2);
+}
+
+static void
+spawn(struct driver *d, bool recover, bool mortal)
 {
 	if ((d->child = fork()) == -1)
 		atf_tc_fail("fork");
 	if (d->child != 0)
 		return;
+	if (mortal)
+		arm();
 	if (ring_harness_start(&d->h, recover) == -1)
 		_exit(1);
 	for (;;)
@@ -120,19 +143,29 @@ fill(struct driver *d)
 	ring_harness_kick(&d->h);
 }
 
-/* Keep the queue full until so many more have been completed. */
+/* Keep the queue full until the child has died. */
 static void
-drive(struct driver *d, uint64_t n)
+drive(struct driver *d)
 {
 	time_t end = time(NULL) + 20;
+	int status;
 
-	for (n += d->completed; d->completed < n; ) {
-		fill(d);
-		while (d->h.used_idx != shared_load_acquire(&d->h.used->g_idx))
-			complete(d);
-		ATF_REQUIRE_MSG(time(NULL) < end, "a request was lost");
-	}
 	fill(d);
+	while (waitpid(d->child, &status, WNOHANG) == 0) {
+		if (d->h.used_idx == shared_load_acquire(&d->h.used->g_idx)) {
+			ATF_REQUIRE_MSG(time(NULL) < end, "a request was lost");
+			sched_yield();
+			continue;
+		}
+		end = time(NULL) + 20;
+		do {
+			complete(d);
+		} while (d->h.used_idx !=
+		    shared_load_acquire(&d->h.used->g_idx));
+		fill(d);
+	}
+	ATF_REQUIRE_MSG(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	    "ended with %#x", status);
 }
 
 static void
@@ -154,6 +187,7 @@ drain(struct driver *d)
 		if (d->h.used_idx != shared_load_acquire(&d->h.used->g_idx))
 			complete(d);
 		ATF_REQUIRE_MSG(time(NULL) < end, "a request was lost");
+		sched_yield();
 	}
 }
 
@@ -162,21 +196,16 @@ run(uint64_t features)
 {
 	static struct driver d;
 	unsigned i, seed = (unsigned)time(NULL) ^ (unsigned)getpid();
-	volatile unsigned spin;
 	static uint8_t data[BLOCK];
 
 	memset(&d, 0, sizeof(d));
 	printf("seed %u\n", seed);
 	srandom(seed);
 	ring_harness_make(&d.h, NUM, features);
-	spawn(&d, false);
+	spawn(&d, false, true);
 	for (i = 0; i < KILLS; i++) {
-		/* More than the queue: no request sees three deaths. */
-		drive(&d, 2 * SLOTS + (uint64_t)random() % 200);
-		for (spin = (unsigned)random() % 20000; spin > 0; spin--)
-			;
-		kill_child(&d);
-		spawn(&d, true);
+		drive(&d);
+		spawn(&d, true, i + 1 < KILLS);
 	}
 	drain(&d);
 	kill_child(&d);

@@ -437,8 +437,12 @@ replay(struct serve *s, uint16_t head)
 		return;
 	}
 	if (verdict == GATES_PASS &&
-	    inflight_deaths(&s->inflight, head) >= DEATHS_MAX)
+	    inflight_deaths(&s->inflight, head) >= DEATHS_MAX) {
+		log_warning("%s: a request of type %u for sector %ju was in"
+		    " flight in %u deaths: it is answered with an I/O error",
+		    s->disk->name, r->type, (uintmax_t)r->sector, DEATHS_MAX);
 		verdict = GATES_IOERR;
+	}
 	run(s, r, verdict);
 }
 

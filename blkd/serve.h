@@ -8,6 +8,11 @@
  *	  run		exec_start, the engine
  *	  publish	status bytes, inflight_publish, counters, interrupt
  *
+ * A corrupt ring stops the taking at once.  What was taken before it is let
+ * finish and is published: those requests were in order, the used ring is
+ * the device's own, and a driver that looks at it learns what became of
+ * them.  Replays that have not begun are left alone.
+ *
  * All of it belongs to the queue thread, or to the register thread while the
  * queue is parked.
  */
