@@ -352,7 +352,7 @@ lock__between_two_blkds_body()
 	ends 84
 }
 
-atf_test_case background__and_pid_file
+atf_test_case background__and_pid_file cleanup
 background__and_pid_file_body()
 {
 	serial=file:$PWD/console conf "test=loop count=0 progress=50"
@@ -371,6 +371,12 @@ background__and_pid_file_body()
 	are_gone "$pid" $pids
 	test ! -e pid || atf_fail "the pid file is left"
 	image_is_free vda.img
+}
+
+# A case that fails half-way must not leave the daemon behind.
+background__and_pid_file_cleanup()
+{
+	test ! -s pid || kill "$(cat pid)" || true
 }
 
 atf_test_case serial__pty
