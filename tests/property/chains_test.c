@@ -14,7 +14,7 @@
 #define BATCHES_A_WORLD	400u
 
 static void
-live(struct rng *rng, bool alone, uint64_t *taken,
+live(struct rng *rng, enum gen_kind kind, uint64_t *taken,
     uint64_t verdicts[MODEL_RUN + 1])
 {
 	struct world_config config;
@@ -25,7 +25,7 @@ live(struct rng *rng, bool alone, uint64_t *taken,
 	world_make(&w, rng, &config);
 	gen_set_up(&w);
 	for (i = 0; i < BATCHES_A_WORLD; i++) {
-		gen_chains(&w, alone);
+		gen_chains(&w, kind);
 		if (!world_run(&w) || rng_once_in(rng, 64))
 			gen_set_up(&w);
 	}
@@ -36,7 +36,7 @@ live(struct rng *rng, bool alone, uint64_t *taken,
 }
 
 static void
-try_chains(const char *name, uint64_t usual, bool alone)
+try_chains(const char *name, uint64_t usual, enum gen_kind kind)
 {
 	uint64_t taken = 0, verdicts[MODEL_RUN + 1] = { 0 };
 	uint64_t trials = rng_trials(usual);
@@ -44,7 +44,7 @@ try_chains(const char *name, uint64_t usual, bool alone)
 
 	rng_seed(&rng, name);
 	while (taken < trials)
-		live(&rng, alone, &taken, verdicts);
+		live(&rng, kind, &taken, verdicts);
 	printf("%llu chains: %llu run, %llu ok, %llu unsupp, %llu ioerr, "
 	    "%llu dropped, %llu poison\n", (unsigned long long)taken,
 	    (unsigned long long)verdicts[MODEL_RUN],
@@ -62,14 +62,14 @@ ATF_TC_WITHOUT_HEAD(chains__that_share_no_memory);
 ATF_TC_BODY(chains__that_share_no_memory, tc)
 {
 	(void)tc;
-	try_chains("chains", 850000, false);
+	try_chains("chains", 850000, GEN_APART);
 }
 
 ATF_TC_WITHOUT_HEAD(chains__that_lie_anywhere);
 ATF_TC_BODY(chains__that_lie_anywhere, tc)
 {
 	(void)tc;
-	try_chains("chains alone", 200000, true);
+	try_chains("chains alone", 200000, GEN_ALONE);
 }
 
 ATF_TP_ADD_TCS(tp)

@@ -22,6 +22,7 @@ struct gen {
 	struct world		*w;
 	struct rng		*rng;
 	bool			 alone;
+	bool			 sound;
 	uint64_t		 slot;		/* gpa of the chain's memory */
 	unsigned		 n;
 	struct virtq_desc	 d[NDESC_MAX + 2];
@@ -317,6 +318,13 @@ put_desc(struct gen *g, uint64_t table, uint16_t at,
 	world_put(g->w, table + 16u * at, d, sizeof(*d));
 }
 
+/* Once in n, unless the chain is to stay sound. */
+static bool
+spoils(struct gen *g, uint32_t n)
+{
+	return !g->sound && rng_once_in(g->rng, n);
+}
+
 /* The last `n` of the chain as a table of their own, and who points to it. */
 static struct virtq_desc
 put_table(struct gen *g, unsigned n)
@@ -332,13 +340,13 @@ put_table(struct gen *g, unsigned n)
 		d[i].g_next = (uint16_t)(i + 1);
 		if (i + 1 < n)
 			d[i].g_flags |= VRING_DESC_F_NEXT;
-		if (rng_once_in(g->rng, 4096))
+		if (spoils(g, 4096))
 			d[i].g_next = (uint16_t)rng_below(g->rng, n + 2);
-		if (rng_once_in(g->rng, 4096))
+		if (spoils(g, 4096))
 			d[i].g_flags |= VRING_DESC_F_INDIRECT;
 		put_desc(g, table, (uint16_t)i, &d[i]);
 	}
-	switch (rng_below(g->rng, 256)) {
+	switch (g->sound ? 4 : rng_below(g->rng, 256)) {
 	case 0:
 		via.g_len += rng_below(g->rng, 17);
 		break;
@@ -372,7 +380,7 @@ put_chain(struct gen *g, unsigned n)
 		g->d[i].g_next = next;
 		if (i + 1 < n)
 			g->d[i].g_flags |= VRING_DESC_F_NEXT;
-		if (rng_once_in(g->rng, 2048))
+		if (spoils(g, 2048))
 			g->d[i].g_next = rng_once_in(g->rng, 2) ? first :
 			    (uint16_t)(g->w->setup.num + rng_below(g->rng, 3));
 		put_desc(g, WORLD_DESC, at, &g->d[i]);
@@ -424,24 +432,32 @@ slot_of(const struct world *w, unsigned i)
 	return WORLD_SLOTS + (uint64_t)i * WORLD_SLOT;
 }
 
-void
-gen_chains(struct world *w, bool alone)
+static void
+make_chain(struct gen *g, unsigned i)
 {
-	struct gen g = { .w = w, .rng = w->rng, .alone = alone };
-	unsigned i, n = alone ? 1 : 1 + rng_below(w->rng, WORLD_BATCH);
-	unsigned changes;
+	unsigned changes = spoils(g, 4) ? 1 + rng_below(g->rng, 3) : 0;
+
+	g->slot = slot_of(g->w, i);
+	make_request(g);
+	while (changes-- > 0)
+		change(g);
+	keep_apart(g);
+	if (g->sound && rng_once_in(g->rng, 16))	/* to be dropped */
+		g->d[g->n - 1].g_flags = 0;
+	offer_one(g);
+}
+
+void
+gen_chains(struct world *w, enum gen_kind kind)
+{
+	struct gen g = { .w = w, .rng = w->rng, .alone = kind == GEN_ALONE,
+	    .sound = kind == GEN_SOUND };
+	unsigned i, n = g.alone ? 1 : 1 + rng_below(w->rng, WORLD_BATCH);
 
 	clear_table(&g);
-	for (i = 0; i < n && g.nfree > 0; i++) {
-		g.slot = slot_of(w, i);
-		make_request(&g);
-		changes = rng_once_in(g.rng, 4) ? 1 + rng_below(g.rng, 3) : 0;
-		while (changes-- > 0)
-			change(&g);
-		keep_apart(&g);
-		offer_one(&g);
-	}
-	if (rng_once_in(w->rng, 512))
+	for (i = 0; i < n && g.nfree > 0; i++)
+		make_chain(&g, i);
+	if (spoils(&g, 512))
 		world_show(w, (uint16_t)(w->setup.num - i + 1 +
 		    rng_below(w->rng, 65536u - w->setup.num - 1)));
 	else

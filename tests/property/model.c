@@ -277,6 +277,7 @@ void
 model_run(struct model *m, struct model_request *r, int error)
 {
 	r->status = (uint8_t)error;
+	r->used_len = 1;
 	if (error != VIRTIO_BLK_S_OK)
 		return;
 	switch (r->type) {

@@ -60,6 +60,7 @@ struct model_request {
 	uint32_t		used_len;
 	bool			short_read;
 	bool			answered;
+	unsigned		deaths;	/* of a blkd, since it was offered */
 };
 
 /* The copy of guest memory; NULL: not all of it is in one region. */

@@ -158,6 +158,17 @@ make_disk(struct world *w)
 		world_fail(w, "no disk");
 }
 
+/* A blkd comes to life. */
+static void
+begin(struct world *w)
+{
+	w->condition = QUEUE_RUNNING;
+	w->ran_last = -1;
+	if (serve_init(&w->serve, &w->disk, 0, &w->condition) == -1)
+		world_fail(w, "serve_init");
+	world_engine_install(w);
+}
+
 void
 world_make(struct world *w, struct rng *rng, const struct world_config *c)
 {
@@ -173,11 +184,51 @@ world_make(struct world *w, struct rng *rng, const struct world_config *c)
 	w->model.readonly = c->readonly;
 	w->model.desc = WORLD_DESC;
 	memcpy(w->model.serial, w->disk.serial, sizeof(w->model.serial));
-	w->condition = QUEUE_RUNNING;
 	memset(w->by_head, -1, sizeof(w->by_head));
-	if (serve_init(&w->serve, &w->disk, 0, &w->condition) == -1)
-		world_fail(w, "serve_init");
-	world_engine_install(w);
+	begin(w);
+}
+
+void
+world_die(struct world *w)
+{
+	unsigned i;
+
+	serve_free(&w->serve);
+	begin(w);
+	w->deaths++;
+	for (i = 0; i < w->noffered; i++)
+		w->offered[i].deaths++;
+}
+
+int
+world_recover(struct world *w)
+{
+	return serve_set_up(&w->serve, &w->setup, true);
+}
+
+void
+world_resync(struct world *w)
+{
+	const uint64_t *v = w->disk.state->queue[0].s_counters.s_value;
+	eventfd_t irqs;
+	ssize_t n;
+	size_t i;
+
+	for (i = 0; i < w->nwindows; i++)
+		memcpy(w->window[i].copy, w->window[i].real,
+		    w->window[i].bytes);
+	memset(w->model.file, 0, w->config.sectors * 512);
+	n = pread(w->filefd, w->model.file, w->config.sectors * 512, 0);
+	if (n == -1)
+		world_fail(w, "pread");
+	w->model.file_bytes = (uint64_t)n;
+	memcpy(w->expected, v, sizeof(w->expected));
+	memcpy(w->seen, v, sizeof(w->seen));
+	memset(w->by_head, -1, sizeof(w->by_head));
+	w->noffered = 0;
+	w->poison = false;
+	(void)eventfd_read(w->disk.irqfd, &irqs);
+	doorbell_clear(w->disk.doorbell);
 }
 
 void

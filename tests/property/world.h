@@ -9,6 +9,8 @@
  *	world_put	the driver writes memory
  *	world_offer	a chain that the model has judged
  *	world_run	the data path runs until it rests; all is compared
+ *	world_rest, world_check	the same in two steps; between them
+ *	world_die	a blkd is gone, world_recover: its successor
  *
  * What does not hold ends the program with a message.
  */
@@ -79,6 +81,9 @@ struct world {
 	struct model_request	 offered[WORLD_BATCH];
 	int			 by_head[STATE_QUEUE_SIZE_MAX];	/* or -1 */
 	bool			 poison;	/* avail.idx is absurd */
+	bool			 lawless;	/* nothing is predicted */
+	unsigned		 deaths;	/* since the last check */
+	int			 ran_last;	/* of offered, by this blkd */
 	bool			 file_touched;
 	unsigned		 quiet_runs;	/* file not compared */
 
@@ -105,6 +110,19 @@ void	 world_show(struct world *, uint16_t extra);
  * poisoned, as predicted; then set up again.
  */
 bool	 world_run(struct world *);
+
+void	 world_rest(struct world *);
+bool	 world_check(struct world *);
+
+/*
+ * What is left of the data path after a kill is put away.  Then recover,
+ * which can be killed too: what serve_set_up returns.
+ */
+void	 world_die(struct world *);
+int	 world_recover(struct world *);
+
+/* Whatever has happened to memory and backing: believe it. */
+void	 world_resync(struct world *);
 
 /* The seed's story ends here. */
 void	 world_fail(const struct world *, const char *fmt, ...)
