@@ -51,6 +51,14 @@ static const struct counter_row rows[COUNTER_COUNT] = {
 	    "Successors attached after the death of a blkd."),
 	ROW(REPLAYED, "replayed", EVENTS,
 	    "Requests of a dead blkd that its successor ran again."),
+	ROW(READ_NS, "read_ns", TIME,
+	    "Time that the reads took, in nanoseconds."),
+	ROW(WRITE_NS, "write_ns", TIME,
+	    "Time that the writes took."),
+	ROW(FLUSH_NS, "flush_ns", TIME,
+	    "Time that the flushes took."),
+	ROW(DISCARD_NS, "discard_ns", TIME,
+	    "Time that the discards and write-zeroes took."),
 	ROW(IN_FLIGHT, "in_flight", GAUGE,
 	    "Requests taken and not yet answered."),
 	ROW(THROTTLED_NOW, "throttled_now", GAUGE,
@@ -74,4 +82,5 @@ counter_latency(struct state_counters *c, enum counter_latency which,
 		bucket = COUNTER_BUCKETS - 1;
 	slot = &c->s_latency[which][bucket];
 	shared_store(slot, shared_load(slot) + 1);
+	counter_add(c, (enum counter)(COUNTER_READ_NS + which), (int64_t)ns);
 }

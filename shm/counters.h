@@ -40,6 +40,11 @@ enum counter {
 	COUNTER_RESETS,
 	COUNTER_RESPAWNS,
 	COUNTER_REPLAYED,	/* requests of a dead predecessor run again */
+	/* time from taken to published, summed up: as in the histograms */
+	COUNTER_READ_NS,
+	COUNTER_WRITE_NS,
+	COUNTER_FLUSH_NS,
+	COUNTER_DISCARD_NS,
 	/* gauges */
 	COUNTER_IN_FLIGHT,
 	COUNTER_THROTTLED_NOW,	/* 1 while a queue waits for tokens */
@@ -60,6 +65,8 @@ enum counter_latency {
 	COUNTER_LATENCY_DISCARD,	/* and WRITE_ZEROES */
 	COUNTER_LATENCY_COUNT,
 };
+_Static_assert(COUNTER_DISCARD_NS - COUNTER_READ_NS ==
+    COUNTER_LATENCY_DISCARD, "in the order of their histograms");
 #define COUNTER_BUCKETS	40	/* the last takes everything longer */
 
 struct state_counters {
@@ -71,6 +78,7 @@ enum counter_kind {
 	COUNTER_KIND_REQUESTS,	/* once a request */
 	COUNTER_KIND_BYTES,
 	COUNTER_KIND_EVENTS,	/* once an event */
+	COUNTER_KIND_TIME,	/* ns, once a request */
 	COUNTER_KIND_GAUGE,
 };
 
