@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@
 #include "blkd/queue.h"
 #include "blkd/serve.h"
 #include "shm/shared.h"
+#include "util/log.h"
 
 #define QUEUE_QUITTING	(QUEUE_POISONED + 1)
 #define QUEUE_STACK	(256u << 10)
@@ -43,6 +45,7 @@ struct queue {
 	int		 commandfd;	/* wakes the queue thread */
 	int		 kickfd;	/* the guest's; not ours */
 	int		 eventfd;	/* tells the register thread; not ours */
+	unsigned	 cpu;		/* of the thread, + 1; 0: any */
 	pthread_t	 thread;
 	sem_t		 up;		/* the thread has started */
 	struct serve	 serve;
@@ -186,6 +189,7 @@ start_thread(struct queue *q)
 {
 	sigset_t all, before;
 	pthread_attr_t attr;
+	cpu_set_t cpus;
 	int error;
 
 	sem_init(&q->up, 0, 0);
@@ -193,7 +197,21 @@ start_thread(struct queue *q)
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, QUEUE_STACK);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (q->cpu != 0) {
+		CPU_ZERO(&cpus);
+		CPU_SET(q->cpu - 1, &cpus);
+		pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
+	}
 	error = pthread_create(&q->thread, &attr, queue_main, q);
+	/* Better anywhere than not at all: CPUs come and go. */
+	if (q->cpu != 0 && error == EINVAL) {
+		log_warning("queue %u: CPU %u is not there: it runs on any",
+		    q->index, q->cpu - 1);
+		pthread_attr_destroy(&attr);
+		pthread_attr_init(&attr);
+		pthread_attr_setstacksize(&attr, QUEUE_STACK);
+		error = pthread_create(&q->thread, &attr, queue_main, q);
+	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	while (error == 0 && sem_wait(&q->up) == -1)
@@ -212,6 +230,7 @@ queue_make(const struct disk *disk, unsigned index, int eventfd_)
 		return NULL;
 	q->condition = QUEUE_PARKED;
 	q->index = index;
+	q->cpu = disk->cpu[index];
 	q->kickfd = disk->kickfd[index];
 	q->eventfd = eventfd_;
 	q->commandfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

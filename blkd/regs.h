@@ -84,7 +84,8 @@ void		 regs_notify(struct regs *, uint32_t queue);
 
 /*
  * Stop and go on: while paused registers are answered, and a device that
- * becomes live starts its queues with regs_resume.
+ * becomes live starts its queues with regs_resume.  Paused before
+ * regs_recover, the queues of the predecessor are recovered by regs_resume.
  */
 void		 regs_pause(struct regs *);
 void		 regs_resume(struct regs *);

@@ -26,6 +26,7 @@ struct regs_queue {
 	bool		 ready;
 	bool		 poisoned;	/* told the driver */
 	bool		 started;	/* since the last reset */
+	bool		 recover;	/* when it starts: paused till then */
 	struct queue	*queue;
 };
 

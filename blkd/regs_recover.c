@@ -117,7 +117,12 @@ recover_queues(struct regs *r)
 	if ((r->status & DRIVER_OK) == 0)
 		return 0;
 	for (i = 0; i < r->disk->queues; i++) {
-		if (r->queue[i].ready && !r->queue[i].poisoned)
+		if (!r->queue[i].ready || r->queue[i].poisoned)
+			continue;
+		/* Paused: what is left in flight waits for regs_resume, too. */
+		if (r->paused)
+			r->queue[i].recover = true;
+		else
 			replayed += regs_queue_start(r, i, true);
 	}
 	/* The predecessor may have raised a bit and died before the irq. */

@@ -123,8 +123,9 @@ start_queues(struct regs *r)
 	unsigned i;
 
 	for (i = 0; i < r->disk->queues && !r->paused; i++) {
-		if (r->queue[i].ready && !r->queue[i].started)
-			regs_queue_start(r, i, false);
+		if (r->queue[i].ready && !r->queue[i].started &&
+		    !r->queue[i].poisoned)
+			regs_queue_start(r, i, r->queue[i].recover);
 	}
 }
 

@@ -181,6 +181,7 @@ static const struct filter_row rows[] = {
 	START_IF(rt_sigaction, "the first pthread_create(3): libc's own signal"),
 	START(set_robust_list, "pthread_create(3)"),
 	START(rseq, "pthread_create(3)"),
+	START(sched_setaffinity, "cpus = ...: the place of a queue thread"),
 	START_IF(prctl, "the name of a thread"),
 	START_IF(prlimit64, "sandbox_limit_file"),
 	START_IF(seccomp, "sandbox_narrow"),

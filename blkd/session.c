@@ -40,7 +40,8 @@ enum session_state {
 
 /* What follows what; the one setter is set_state. */
 static const unsigned transitions[] = {
-	[WAITING] = PEER_IN(RUNNING) | PEER_IN(DETACHING) | PEER_IN(ENDING),
+	[WAITING] = PEER_IN(RUNNING) | PEER_IN(PAUSED) | PEER_IN(DETACHING) |
+	    PEER_IN(ENDING),
 	[RUNNING] = PEER_IN(PAUSING) | PEER_IN(DETACHING) | PEER_IN(ENDING),
 	[PAUSING] = PEER_IN(PAUSED) | PEER_IN(RUNNING) | PEER_IN(DETACHING) |
 	    PEER_IN(ENDING),
@@ -280,6 +281,8 @@ become(struct session *s, struct msg *m, uint32_t *replayed,
 		attach_fail(failure, "the queues cannot be made");
 		return -1;
 	}
+	if (m->attach.m_flags & PROTO_DISK_PAUSED)
+		regs_pause(s->regs);
 	*replayed = regs_recover(s->regs, m->attach.m_incarnation);
 	if (sandbox_limit_file(s->disk.sectors * 512) == -1 ||
 	    sandbox_narrow(s->sandbox) == -1) {
@@ -315,7 +318,7 @@ on_attach(void *arg, struct msg *m)
 		return;
 	}
 	ready.m_capacity = shared_load(&s->disk.sectors);
-	set_state(s, RUNNING);
+	set_state(s, m->attach.m_flags & PROTO_DISK_PAUSED ? PAUSED : RUNNING);
 	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_READY,
 	    &ready, NULL, 0);
 	log_info("ready: %llu sectors, %u queues, %u requests run again",

@@ -57,24 +57,26 @@ send_raw(int fd, const void *bytes, size_t len, size_t nfds)
 ATF_TC_WITHOUT_HEAD(chan__message_arrives_whole_with_descriptors);
 ATF_TC_BODY(chan__message_arrives_whole_with_descriptors, tc)
 {
-	struct proto_vm_disk packet = { .m_index = 3, .m_queues = 1 };
-	int end[2], fds[4], fd;
+	struct proto_vm_disk packet = { .m_index = 3, .m_queues = 1,
+	    .m_queue_size = 64, .m_name = "vda" };
+	int end[2], fds[5], fd;
 	struct msg m;
 
 	ATF_REQUIRE_EQ(0, chan_pair(end));
 	ATF_REQUIRE_EQ(0, pipe2(fds, O_CLOEXEC));
 	ATF_REQUIRE_EQ(0, pipe2(fds + 2, O_CLOEXEC));
 	chan_header(&packet.m_hdr, PROTO_VM_DISK, 42);
-	ATF_REQUIRE_EQ(0, chan_send(end[0], &packet, fds, 4));
+	fds[4] = fds[0];
+	ATF_REQUIRE_EQ(0, chan_send(end[0], &packet, fds, 5));
 	ATF_REQUIRE_EQ(PROTO_OK, chan_recv(end[1], &m));
 	ATF_CHECK_EQ(PROTO_VM_DISK, m.hdr.m_type);
 	ATF_CHECK_EQ(42, m.hdr.m_sequence);
 	ATF_CHECK_EQ(3, m.vm_disk.m_index);
-	ATF_CHECK_EQ(4, m.nfds);
+	ATF_CHECK_EQ(5, m.nfds);
 	ATF_REQUIRE((fd = msg_take_fd(&m, 1)) != -1);
 	ATF_CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	ATF_CHECK_EQ(-1, msg_take_fd(&m, 1));
-	ATF_CHECK_EQ(-1, msg_take_fd(&m, 4));
+	ATF_CHECK_EQ(-1, msg_take_fd(&m, 5));
 	msg_clear(&m);
 	/* What was taken is still open, and is the pipe's write end. */
 	ATF_CHECK_EQ(1, write(fd, "x", 1));

@@ -30,6 +30,10 @@ struct msg {
 		struct proto_vm_ready		vm_ready;
 		struct proto_vm_exit		vm_exit;
 		struct proto_vm_stuck		stuck;
+		struct proto_vm_client		client;
+		struct proto_vm_client_gone	client_gone;
+		struct proto_vm_ask		ask;
+		struct proto_vm_answer		answer;
 		uint8_t				bytes[PROTO_PACKET_MAX];
 	};
 	size_t	length;			/* of the packet */

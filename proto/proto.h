@@ -36,6 +36,9 @@
 #define PROTO_DISKS_MAX		16	/* disks of one machine */
 #define PROTO_VCPUS_MAX		64
 #define PROTO_ACCESS_MAX	8	/* bytes of one register access */
+#define PROTO_CLIENTS_MAX	8	/* of the control socket, at a time */
+#define PROTO_WORD_MAX		16	/* a word, with NUL */
+#define PROTO_TTY_MAX		64	/* a terminal's name, with NUL */
 
 enum proto_type {
 	PROTO_BLK_ATTACH	= 100,
@@ -65,11 +68,15 @@ enum proto_type {
 	PROTO_VM_DISK		= 401,
 	PROTO_VM_RUN		= 402,
 	PROTO_VM_STOP		= 403,
+	PROTO_VM_CLIENT		= 404,
+	PROTO_VM_ANSWER		= 405,
 
 	PROTO_VM_READY		= 500,
 	PROTO_VM_FAIL		= 501,
 	PROTO_VM_EXIT		= 502,
 	PROTO_VM_STUCK		= 503,
+	PROTO_VM_ASK		= 504,
+	PROTO_VM_CLIENT_GONE	= 505,
 };
 
 /* First in every packet. */
@@ -96,9 +103,10 @@ enum proto_disk_flag {
 	PROTO_DISK_READONLY	= 1u << 0,	/* offer VIRTIO_BLK_F_RO */
 	PROTO_DISK_STRICT	= 1u << 1,	/* a missing layer is fatal */
 	PROTO_DISK_DIRECT	= 1u << 2,	/* backing opened O_DIRECT */
+	PROTO_DISK_PAUSED	= 1u << 3,	/* take nothing before RESUME */
 };
 #define PROTO_DISK_FLAGS	(PROTO_DISK_READONLY | PROTO_DISK_STRICT | \
-	PROTO_DISK_DIRECT)
+	PROTO_DISK_DIRECT | PROTO_DISK_PAUSED)
 
 /* Descriptors of ATTACH, in this order; m_queues kicks at the end. */
 enum proto_attach_fd {
@@ -288,6 +296,7 @@ enum proto_vm_disk_fd {
 	PROTO_VM_DISK_MMIO,	/* SOCK_SEQPACKET: the MMIO channel */
 	PROTO_VM_DISK_DOORBELL,	/* memfd, sealed: struct doorbell */
 	PROTO_VM_DISK_IRQ,	/* eventfd */
+	PROTO_VM_DISK_STATE,	/* memfd, sealed: struct state, read-only */
 	PROTO_VM_DISK_KICK,	/* eventfd a queue */
 };
 
@@ -297,9 +306,58 @@ struct proto_vm_disk {
 	uint32_t	m_index;	/* < m_disks of MACHINE */
 	uint32_t	m_flags;	/* enum proto_vm_disk_flag */
 	uint32_t	m_queues;	/* 1..PROTO_QUEUES_MAX */
+	uint32_t	m_queue_size;	/* QueueNumMax: a power of two */
+	char		m_name[PROTO_NAME_MAX];
+};
+static_assert(sizeof(struct proto_vm_disk) == 64, "no padding");
+
+/*
+ * Somebody has connected to the control socket: the connection, which is
+ * nonblocking.  Answered by CLIENT_GONE when it is closed.
+ */
+struct proto_vm_client {
+	struct proto_header	m_hdr;
+	uint32_t	m_client;	/* < PROTO_CLIENTS_MAX; free until now */
 	uint32_t	m_reserved;	/* 0 */
 };
-static_assert(sizeof(struct proto_vm_disk) == 32, "no padding");
+static_assert(sizeof(struct proto_vm_client) == 24, "no padding");
+
+/* What the monitor knows of a disk. */
+struct proto_disk_status {
+	int32_t		m_pid;		/* of its blkd; 0: none */
+	uint32_t	m_layers;	/* enum proto_layer that hold */
+	uint32_t	m_incarnation;	/* blkds attached so far */
+	uint32_t	m_paused;	/* 0 or 1 */
+	uint64_t	m_deaths;
+	uint64_t	m_capacity;	/* 512-byte sectors */
+	struct proto_limits m_limits;
+	char		m_state[PROTO_WORD_MAX];
+};
+static_assert(sizeof(struct proto_disk_status) == 88, "no padding");
+
+/* And of the machine. */
+struct proto_machine_status {
+	int32_t		m_monitor;	/* process ids */
+	int32_t		m_vm;
+	uint32_t	m_layers;	/* of the vm process */
+	uint32_t	m_vcpus;
+	uint64_t	m_memory;	/* bytes */
+	char		m_name[PROTO_NAME_MAX];
+	char		m_serial[PROTO_WORD_MAX];	/* pty, file, ... */
+	char		m_terminal[PROTO_TTY_MAX];	/* of a pty */
+};
+static_assert(sizeof(struct proto_machine_status) == 136, "no padding");
+
+/* Answer to ASK. */
+struct proto_vm_answer {
+	struct proto_header	m_hdr;
+	uint32_t	m_client;	/* as in ASK */
+	int32_t		m_errno;	/* 0: done */
+	char		m_text[PROTO_TEXT_MAX];	/* else why not: a sentence */
+	struct proto_disk_status m_disk;	/* the one of ASK, now */
+	struct proto_machine_status m_machine;	/* for PROTO_VERB_MACHINE */
+};
+static_assert(sizeof(struct proto_vm_answer) == 472, "no padding");
 
 /* --- machine channel, vm to monitor ------------------------------------ */
 
@@ -336,5 +394,44 @@ struct proto_vm_stuck {
 	uint32_t	m_index;	/* of the disk */
 };
 static_assert(sizeof(struct proto_vm_stuck) == 20, "no padding");
+
+/* What a client of the control socket wants done, or to know. */
+enum proto_verb {
+	PROTO_VERB_MACHINE	= 1,	/* the status of the machine */
+	PROTO_VERB_DISK		= 2,	/* the status of a disk */
+	PROTO_VERB_THROTTLE	= 3,	/* other limits: m_set, m_limits */
+	PROTO_VERB_RESIZE	= 4,	/* ask the image for its size */
+	PROTO_VERB_PAUSE	= 5,	/* done when nothing is in flight */
+	PROTO_VERB_RESUME	= 6,
+	PROTO_VERB_STOP		= 7,	/* the machine */
+	PROTO_VERB_LAST		= PROTO_VERB_STOP,
+};
+
+enum proto_limit_bit {
+	PROTO_LIMIT_OPS_RATE	= 1u << 0,
+	PROTO_LIMIT_OPS_BURST	= 1u << 1,
+	PROTO_LIMIT_BYTES_RATE	= 1u << 2,
+	PROTO_LIMIT_BYTES_BURST	= 1u << 3,
+	PROTO_LIMIT_IOPS_SIZE	= 1u << 4,
+};
+#define PROTO_LIMIT_BITS	((1u << 5) - 1)
+
+/* A client's question; one a client at a time. */
+struct proto_vm_ask {
+	struct proto_header	m_hdr;
+	uint32_t	m_client;
+	uint32_t	m_verb;		/* enum proto_verb */
+	uint32_t	m_disk;		/* its index; 0 where there is none */
+	uint32_t	m_set;		/* enum proto_limit_bit: which change */
+	struct proto_limits m_limits;
+};
+static_assert(sizeof(struct proto_vm_ask) == 72, "no padding");
+
+/* The connection of a client is closed; its number is free again. */
+struct proto_vm_client_gone {
+	struct proto_header	m_hdr;
+	uint32_t	m_client;
+};
+static_assert(sizeof(struct proto_vm_client_gone) == 20, "no padding");
 
 #endif /* PROTO_PROTO_H */

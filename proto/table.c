@@ -48,8 +48,8 @@ is_limit(uint64_t rate, uint64_t burst)
 	    (burst == 0 || (rate != 0 && burst >= rate));
 }
 
-static bool
-is_limits(const struct proto_limits *l)
+bool
+proto_limits_valid(const struct proto_limits *l)
 {
 	return is_limit(l->m_ops_rate, l->m_ops_burst) &&
 	    is_limit(l->m_bytes_rate, l->m_bytes_burst);
@@ -78,7 +78,7 @@ valid_attach(const void *packet, size_t nfds)
 	    is_power_of_two(m->m_queue_size) &&
 	    m->m_queue_size <= PROTO_QUEUE_SIZE_MAX &&
 	    (m->m_block_size == 512 || m->m_block_size == 4096) &&
-	    is_limits(&m->m_limits) && are_cpus(m->m_cpu);
+	    proto_limits_valid(&m->m_limits) && are_cpus(m->m_cpu);
 }
 
 static bool
@@ -87,7 +87,7 @@ valid_limits(const void *packet, size_t nfds)
 	const struct proto_blk_limits *m = packet;
 
 	(void)nfds;
-	return is_limits(&m->m_limits);
+	return proto_limits_valid(&m->m_limits);
 }
 
 static bool
@@ -170,7 +170,57 @@ valid_vm_disk(const void *packet, size_t nfds)
 	return m->m_index < PROTO_DISKS_MAX &&
 	    KNOWN_BITS(m->m_flags, PROTO_VM_DISK_FLAGS) &&
 	    IN_RANGE(m->m_queues, 1, PROTO_QUEUES_MAX) && nfds == want &&
-	    m->m_reserved == 0;
+	    is_power_of_two(m->m_queue_size) &&
+	    m->m_queue_size <= PROTO_QUEUE_SIZE_MAX && is_name(m->m_name);
+}
+
+static bool
+valid_client(const void *packet, size_t nfds)
+{
+	const struct proto_vm_client *m = packet;
+
+	(void)nfds;
+	return m->m_client < PROTO_CLIENTS_MAX && m->m_reserved == 0;
+}
+
+static bool
+valid_client_gone(const void *packet, size_t nfds)
+{
+	const struct proto_vm_client_gone *m = packet;
+
+	(void)nfds;
+	return m->m_client < PROTO_CLIENTS_MAX;
+}
+
+/* Limits as a whole are checked when they are merged with those in force. */
+static bool
+valid_ask(const void *packet, size_t nfds)
+{
+	const struct proto_vm_ask *m = packet;
+
+	(void)nfds;
+	return m->m_client < PROTO_CLIENTS_MAX &&
+	    IN_RANGE(m->m_verb, 1, PROTO_VERB_LAST) &&
+	    m->m_disk < PROTO_DISKS_MAX &&
+	    KNOWN_BITS(m->m_set, PROTO_LIMIT_BITS);
+}
+
+static bool
+valid_answer(const void *packet, size_t nfds)
+{
+	const struct proto_vm_answer *m = packet;
+	const struct proto_disk_status *d = &m->m_disk;
+	const struct proto_machine_status *mc = &m->m_machine;
+
+	(void)nfds;
+	return m->m_client < PROTO_CLIENTS_MAX && m->m_errno >= 0 &&
+	    is_string(m->m_text, sizeof(m->m_text)) &&
+	    KNOWN_BITS(d->m_layers, PROTO_LAYERS) && d->m_paused <= 1 &&
+	    is_string(d->m_state, sizeof(d->m_state)) &&
+	    KNOWN_BITS(mc->m_layers, PROTO_LAYERS) &&
+	    is_string(mc->m_name, sizeof(mc->m_name)) &&
+	    is_string(mc->m_serial, sizeof(mc->m_serial)) &&
+	    is_string(mc->m_terminal, sizeof(mc->m_terminal));
 }
 
 static bool
@@ -236,11 +286,16 @@ static const struct proto_fact facts[] = {
 	    FDS(1, PROTO_VM_DISK_KICK + PROTO_QUEUES_MAX)),
 	FACT(VM_RUN, proto_empty),
 	FACT(VM_STOP, proto_empty),
+	FACT(VM_CLIENT, proto_vm_client, .valid = valid_client, FDS(1, 1)),
+	FACT(VM_ANSWER, proto_vm_answer, .valid = valid_answer),
 
 	FACT(VM_READY, proto_vm_ready, .valid = valid_vm_ready),
 	FACT(VM_FAIL, proto_fail, .valid = valid_fail),
 	FACT(VM_EXIT, proto_vm_exit, .valid = valid_vm_exit),
 	FACT(VM_STUCK, proto_vm_stuck, .valid = valid_vm_stuck),
+	FACT(VM_ASK, proto_vm_ask, .valid = valid_ask),
+	FACT(VM_CLIENT_GONE, proto_vm_client_gone,
+	    .valid = valid_client_gone),
 };
 
 #define NFACTS	(sizeof(facts) / sizeof(facts[0]))

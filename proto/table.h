@@ -63,4 +63,9 @@ const char		*proto_name(uint16_t type);
 enum proto_error	 proto_check(const void *packet, size_t length,
 			    size_t nfds);
 
+struct proto_limits;
+
+/* Are these limits that a throttle takes?  See struct proto_limits. */
+bool			 proto_limits_valid(const struct proto_limits *);
+
 #endif /* PROTO_TABLE_H */

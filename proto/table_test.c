@@ -44,9 +44,16 @@ make_valid(const struct proto_fact *fact, struct msg *m)
 		return PROTO_MACHINE_INITRD_FD;
 	case PROTO_VM_DISK:
 		m->vm_disk.m_queues = 2;
+		m->vm_disk.m_queue_size = 64;
+		strcpy(m->vm_disk.m_name, "vda");
 		return PROTO_VM_DISK_KICK + 2;
 	case PROTO_VM_EXIT:
 		m->vm_exit.m_reason = PROTO_EXIT_POWEROFF;
+		return 0;
+	case PROTO_VM_CLIENT:
+		return 1;
+	case PROTO_VM_ASK:
+		m->ask.m_verb = PROTO_VERB_DISK;
 		return 0;
 	default:
 		return 0;
@@ -181,6 +188,22 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(VM_EXIT, vm_exit.m_reason, 0);
 	SPOIL(VM_EXIT, vm_exit.m_reason, PROTO_EXIT_LAST + 1);
 	SPOIL(VM_STUCK, stuck.m_index, PROTO_DISKS_MAX);
+	SPOIL(VM_DISK, vm_disk.m_queue_size, 100);
+	SPOIL(VM_DISK, vm_disk.m_queue_size, 2048);
+	SPOIL(VM_DISK, vm_disk.m_name[0], '\0');
+	SPOIL(VM_CLIENT, client.m_client, PROTO_CLIENTS_MAX);
+	SPOIL(VM_CLIENT, client.m_reserved, 1);
+	SPOIL(VM_CLIENT_GONE, client_gone.m_client, PROTO_CLIENTS_MAX);
+	SPOIL(VM_ASK, ask.m_client, PROTO_CLIENTS_MAX);
+	SPOIL(VM_ASK, ask.m_verb, 0);
+	SPOIL(VM_ASK, ask.m_verb, PROTO_VERB_LAST + 1);
+	SPOIL(VM_ASK, ask.m_disk, PROTO_DISKS_MAX);
+	SPOIL(VM_ASK, ask.m_set, PROTO_LIMIT_BITS + 1);
+	SPOIL(VM_ANSWER, answer.m_client, PROTO_CLIENTS_MAX);
+	SPOIL(VM_ANSWER, answer.m_errno, -1);
+	SPOIL(VM_ANSWER, answer.m_disk.m_layers, 1u << 31);
+	SPOIL(VM_ANSWER, answer.m_disk.m_paused, 2);
+	SPOIL(VM_ANSWER, answer.m_machine.m_layers, 1u << 31);
 }
 
 ATF_TC_WITHOUT_HEAD(table__unterminated_strings_are_refused);
@@ -202,6 +225,22 @@ ATF_TC_BODY(table__unterminated_strings_are_refused, tc)
 		    PROTO_CMDLINE_MAX },
 		{ PROTO_VM_EXIT, offsetof(struct proto_vm_exit, m_text),
 		    PROTO_TEXT_MAX },
+		{ PROTO_VM_DISK, offsetof(struct proto_vm_disk, m_name),
+		    PROTO_NAME_MAX },
+		{ PROTO_VM_ANSWER, offsetof(struct proto_vm_answer, m_text),
+		    PROTO_TEXT_MAX },
+		{ PROTO_VM_ANSWER,
+		    offsetof(struct proto_vm_answer, m_disk.m_state),
+		    PROTO_WORD_MAX },
+		{ PROTO_VM_ANSWER,
+		    offsetof(struct proto_vm_answer, m_machine.m_name),
+		    PROTO_NAME_MAX },
+		{ PROTO_VM_ANSWER,
+		    offsetof(struct proto_vm_answer, m_machine.m_serial),
+		    PROTO_WORD_MAX },
+		{ PROTO_VM_ANSWER,
+		    offsetof(struct proto_vm_answer, m_machine.m_terminal),
+		    PROTO_TTY_MAX },
 	};
 	struct msg m;
 	size_t i, n;

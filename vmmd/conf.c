@@ -17,6 +17,7 @@
 
 #include <confuse.h>
 
+#include "proto/table.h"
 #include "shm/gmem.h"
 #include "util/log.h"
 #include "vmmd/conf.h"
@@ -62,6 +63,8 @@ static const struct conf_choice notify_choices[] = {
 	FIELD(conf_vm, f), __VA_ARGS__ }
 #define DISK(n, def, type, f, ...) { "disk", n, def, conf_value_##type, \
 	FIELD(conf_disk, f), __VA_ARGS__ }
+#define LIMIT(n, f) DISK(n, "0", amount, limits.f, 0, INT64_MAX, NULL, \
+	"a number with or without k, M, G, Ki, Mi or Gi")
 #define YES_OR_NO	0, 0, NULL, "yes or no"
 
 static const struct conf_key keys[] = {
@@ -82,6 +85,12 @@ static const struct conf_key keys[] = {
 	VM("user", "", text, user, 0, 0, NULL, "the name of a user"),
 	VM("disk-user", "", text, disk_user, 0, 0, NULL,
 	    "the name of a user"),
+	VM("control", "", text, control, 0, 0, NULL,
+	    "a path shorter than 108 bytes, or none"),
+	VM("control-mode", "0600", octal, control_mode, 0, 0777, NULL,
+	    "a file mode such as 0660"),
+	VM("control-group", "", text, control_group, 0, 0, NULL,
+	    "the name of a group"),
 
 	DISK("path", NULL, text, path, 1, 0, NULL, "a path"),
 	DISK("readonly", "no", bool, readonly, YES_OR_NO),
@@ -96,6 +105,13 @@ static const struct conf_key keys[] = {
 	    (const struct conf_choice[]){ { "512", 512 }, { "4096", 4096 },
 	    { NULL, 0 } }, "512 or 4096"),
 	DISK("direct", "no", bool, direct, YES_OR_NO),
+	DISK("cpus", "", cpus, cpus, 0, PROTO_CPUS_MAX - 1, NULL,
+	    "at most 8 numbers of CPUs, such as \"0,2\""),
+	LIMIT("iops", m_ops_rate),
+	LIMIT("iops-burst", m_ops_burst),
+	LIMIT("bps", m_bytes_rate),
+	LIMIT("bps-burst", m_bytes_burst),
+	LIMIT("iops-size", m_iops_size),
 };
 
 int
@@ -198,6 +214,21 @@ on_vm(cfg_t *cfg, cfg_opt_t *opt)
 	return check_section(cfg_opt_getnsec(opt, n - 1), "vm");
 }
 
+static void
+store(cfg_t *cfg, const char *section, void *target)
+{
+	const char *value;
+	size_t i;
+
+	for (i = 0; i < NKEYS; i++) {
+		if (strcmp(keys[i].section, section) != 0)
+			continue;
+		if ((value = cfg_getstr(cfg, keys[i].name)) == NULL)
+			value = keys[i].fallback;
+		keys[i].set(&keys[i], (char *)target + keys[i].offset, value);
+	}
+}
+
 /* The same image, by any name?  One that is not there is not: see image.c. */
 static bool
 is_same_image(cfg_t *a, cfg_t *b)
@@ -244,6 +275,21 @@ check_images(cfg_opt_t *opt, cfg_t *disk)
 	return 0;
 }
 
+/* A burst needs its rate, and is not below it. */
+static int
+check_limits(cfg_t *disk)
+{
+	struct conf_disk d;
+
+	memset(&d, 0, sizeof(d));
+	store(disk, "disk", &d);
+	if (proto_limits_valid(&d.limits))
+		return 0;
+	cfg_error(disk, "iops-burst and bps-burst need iops and bps, and must"
+	    " not be below them");
+	return -1;
+}
+
 static int
 on_disk(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -261,7 +307,7 @@ on_disk(cfg_t *cfg, cfg_opt_t *opt)
 		    " '_', '.' or '-'");
 		return -1;
 	}
-	if (check_section(disk, "disk") == -1)
+	if (check_section(disk, "disk") == -1 || check_limits(disk) == -1)
 		return -1;
 	return check_images(opt, disk);
 }
@@ -277,21 +323,6 @@ make_options(const char *section, cfg_opt_t *opts)
 			    CFGF_NODEFAULT, on_value);
 	}
 	opts[n] = (cfg_opt_t)CFG_END();
-}
-
-static void
-store(cfg_t *cfg, const char *section, void *target)
-{
-	const char *value;
-	size_t i;
-
-	for (i = 0; i < NKEYS; i++) {
-		if (strcmp(keys[i].section, section) != 0)
-			continue;
-		if ((value = cfg_getstr(cfg, keys[i].name)) == NULL)
-			value = keys[i].fallback;
-		keys[i].set(&keys[i], (char *)target + keys[i].offset, value);
-	}
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "proto/proto.h"
 
 #define CONF_USER_MAX	32
+#define CONF_CONTROL_MAX 108	/* bytes of a socket's path: unix(7) */
 
 enum conf_serial_kind {
 	CONF_SERIAL_STDIO,
@@ -50,6 +51,15 @@ struct conf_vm {
 	int			sandbox;	/* enum conf_sandbox */
 	char			user[CONF_USER_MAX];	/* empty: default */
 	char			disk_user[CONF_USER_MAX];
+	char			control[CONF_CONTROL_MAX]; /* empty: default */
+	uint64_t		control_mode;
+	char			control_group[CONF_USER_MAX];
+};
+
+/* CPUs of the threads of the queues, in turn. */
+struct conf_cpus {
+	unsigned		n;		/* 0: any */
+	uint16_t		cpu[PROTO_QUEUES_MAX];
 };
 
 struct conf_disk {
@@ -62,6 +72,8 @@ struct conf_disk {
 	uint64_t		queues;
 	uint64_t		queue_size;
 	int			block_size;
+	struct proto_limits	limits;
+	struct conf_cpus	cpus;
 };
 
 struct conf {

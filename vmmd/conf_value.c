@@ -98,6 +98,73 @@ conf_value_bytes(const struct conf_key *key, void *field, const char *value)
 	return 0;
 }
 
+int
+conf_value_octal(const struct conf_key *key, void *field, const char *value)
+{
+	uint64_t number;
+	char *end;
+
+	if (value[0] < '0' || value[0] > '7')
+		return -1;
+	errno = 0;
+	number = strtoull(value, &end, 8);
+	if (errno != 0 || *end != '\0' || number < key->min ||
+	    number > key->max)
+		return -1;
+	memcpy(field, &number, sizeof(number));
+	return 0;
+}
+
+int
+conf_value_amount(const struct conf_key *key, void *field, const char *value)
+{
+	static const struct {
+		const char	*suffix;
+		uint64_t	 factor;
+	} units[] = {
+		{ "", 1 }, { "k", 1000 }, { "M", 1000000 },
+		{ "G", 1000000000 }, { "Ki", UINT64_C(1) << 10 },
+		{ "Mi", UINT64_C(1) << 20 }, { "Gi", UINT64_C(1) << 30 },
+	};
+	uint64_t number;
+	size_t i = 0;
+	char *end;
+
+	if (parse_number(value, &number, &end) == -1)
+		return -1;
+	while (strcmp(units[i].suffix, end) != 0) {
+		if (++i == sizeof(units) / sizeof(units[0]))
+			return -1;
+	}
+	if (number > key->max / units[i].factor)
+		return -1;
+	number *= units[i].factor;
+	if (number < key->min)
+		return -1;
+	memcpy(field, &number, sizeof(number));
+	return 0;
+}
+
+int
+conf_value_cpus(const struct conf_key *key, void *field, const char *value)
+{
+	struct conf_cpus cpus = { .n = 0 };
+	uint64_t number;
+	char *end;
+
+	while (value[0] != '\0') {
+		if (cpus.n == PROTO_QUEUES_MAX ||
+		    parse_number(value, &number, &end) == -1 ||
+		    number > key->max ||
+		    (*end != '\0' && (*end != ',' || end[1] == '\0')))
+			return -1;
+		cpus.cpu[cpus.n++] = (uint16_t)number;
+		value = *end == ',' ? end + 1 : end;
+	}
+	memcpy(field, &cpus, sizeof(cpus));
+	return 0;
+}
+
 static const struct conf_choice *
 find_choice(const struct conf_choice *choices, const char *word)
 {

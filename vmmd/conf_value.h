@@ -38,6 +38,12 @@ int	conf_value_number(const struct conf_key *, void *, const char *);
 int	conf_value_power(const struct conf_key *, void *, const char *);
 /* Bytes with a suffix K, M, G or T; a multiple of min. */
 int	conf_value_bytes(const struct conf_key *, void *, const char *);
+/* A number from min to max, in octal digits. */
+int	conf_value_octal(const struct conf_key *, void *, const char *);
+/* The same in decimal, with a suffix k, M, G (1000) or Ki, Mi, Gi (1024). */
+int	conf_value_amount(const struct conf_key *, void *, const char *);
+/* A list of numbers up to max, with commas: struct conf_cpus. */
+int	conf_value_cpus(const struct conf_key *, void *, const char *);
 int	conf_value_bool(const struct conf_key *, void *, const char *);
 int	conf_value_choice(const struct conf_key *, void *, const char *);
 /* "file:PATH", or a choice. */

@@ -8,6 +8,7 @@
  *	          |           v           v
  *	       BACKOFF  <-  DYING  <-  (ended, stuck, asks for it)
  */
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -26,6 +27,7 @@
 #include "vmmd/children.h"
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
+#include "vmmd/disk_impl.h"
 #include "vmmd/diskfds.h"
 #include "vmmd/imagelock.h"
 
@@ -37,18 +39,6 @@
 #define BACKOFF_MAX_MS	1000
 #define FENCE_MIN_MS	1	/* between two tries for the lock */
 #define FENCE_MAX_MS	64
-
-enum disk_state {
-	DISK_OFF,
-	DISK_BACKOFF,
-	DISK_LOCKING,
-	DISK_ATTACHING,
-	DISK_RUNNING,
-	DISK_DETACHING,
-	DISK_DYING,
-	DISK_GONE,
-	DISK_STATES
-};
 
 static const struct {
 	const char	*name;
@@ -72,36 +62,12 @@ enum disk_event {
 	ON_TIMER,	/* the time of the state is over */
 	ON_LOCKED,	/* the fence is ours */
 	ON_READY,	/* blkd serves */
+	ON_RENEW,	/* another blkd is wanted, without a hurry */
 	ON_BROKEN,	/* this blkd is of no use any more */
 	ON_CLOSED,	/* its channel is closed */
 	ON_DEATH,	/* it is gone, and a successor is wanted */
 	ON_END,		/* it is gone, and none is */
 	EVENTS
-};
-
-struct disk {
-	const struct disk_host	*host;
-	const struct conf_disk	*conf;
-	unsigned		 index;
-	enum disk_state		 state;
-	struct event		*timer;
-	struct child		*child;		/* NULL: none */
-
-	struct diskfds		 fds;		/* what outlives a blkd */
-
-	/* Of the newest incarnation. */
-	int			 backing_fd;	/* until it is attached */
-	int			 channel_fd;	/* the vm's end, until taken */
-	uint32_t		 incarnation;
-	uint32_t		 layers;	/* of its sandbox, as it says */
-	unsigned		 fence_ms;	/* until the next try */
-	uint64_t		 fence_tries;
-
-	unsigned		 backoff_ms;	/* before the next one */
-	uint64_t		 deaths;
-	bool			 was_ready;	/* once at least */
-	bool			 stopping;
-	bool			 said;	/* why this blkd has to end */
 };
 
 static void	disk_handle(struct disk *, enum disk_event);
@@ -176,6 +142,26 @@ do_lock(struct disk *d)
 	return ON_NOTHING;
 }
 
+static int
+send_attach(struct disk *d, int mmio)
+{
+	const struct diskfds_attach one = {
+		.backing = d->backing_fd,
+		.mmio = mmio,
+		.incarnation = d->incarnation,
+		.paused = d->paused,
+		.limits = &d->limits,
+	};
+	struct stat st;
+
+	/* Before it looks itself: what grows in between is not counted. */
+	d->file_bytes = fstat(d->backing_fd, &st) == -1 ? 0 :
+	    S_ISREG(st.st_mode) ? (uint64_t)st.st_size : UINT64_MAX;
+	d->told_paused = d->paused;
+	return diskfds_send_attach(&d->fds, d->host, d->conf,
+	    child_peer(d->child), &one);
+}
+
 static enum disk_event
 do_attach(struct disk *d)
 {
@@ -189,9 +175,7 @@ do_attach(struct disk *d)
 	}
 	d->channel_fd = ends[0];
 	/* A failure shows as the end of the channel or of the process. */
-	if (diskfds_send_attach(&d->fds, d->host, d->conf,
-	    child_peer(d->child), d->backing_fd, ends[1],
-	    d->incarnation) == 0)
+	if (send_attach(d, ends[1]) == 0)
 		d->incarnation++;
 	close(ends[1]);
 	/* From here the description, and so the lock, is the blkd's alone. */
@@ -209,6 +193,7 @@ do_run(struct disk *d)
 	d->was_ready = true;
 	arm(d, HEALTHY_MS);
 	d->host->ready(d->host->ctx, d);
+	disk_command_go(d);
 	return ON_NOTHING;
 }
 
@@ -227,6 +212,14 @@ do_detach(struct disk *d)
 	peer_send(child_peer(d->child), PROTO_BLK_DETACH, &detach, NULL, 0);
 	arm(d, DETACH_MS);
 	return ON_NOTHING;
+}
+
+/* The one that was asked to detach has gone in order. */
+static enum disk_event
+do_again(struct disk *d)
+{
+	fd_close(&d->backing_fd);
+	return ON_TIMER;
 }
 
 static enum disk_event
@@ -266,6 +259,7 @@ static enum disk_event
 do_gone(struct disk *d)
 {
 	fd_close(&d->backing_fd);
+	disk_command_end(d);
 	d->host->gone(d->host->ctx, d);
 	return ON_NOTHING;
 }
@@ -301,6 +295,7 @@ static const struct transition {
 	{ DISK_ATTACHING, ON_END,    DISK_GONE,	     do_gone },
 
 	{ DISK_RUNNING,	  ON_TIMER,  DISK_RUNNING,   do_forget },
+	{ DISK_RUNNING,	  ON_RENEW,  DISK_DETACHING, do_detach },
 	{ DISK_RUNNING,	  ON_BROKEN, DISK_DYING,     do_kill },
 	{ DISK_RUNNING,	  ON_CLOSED, DISK_DYING,     do_kill },
 	{ DISK_RUNNING,	  ON_STOP,   DISK_DETACHING, do_detach },
@@ -308,6 +303,7 @@ static const struct transition {
 	{ DISK_RUNNING,	  ON_END,    DISK_GONE,	     do_gone },
 
 	{ DISK_DETACHING, ON_TIMER,  DISK_DYING,     do_kill_late },
+	{ DISK_DETACHING, ON_DEATH,  DISK_BACKOFF,   do_again },
 	{ DISK_DETACHING, ON_END,    DISK_GONE,	     do_gone },
 
 	{ DISK_DYING,	  ON_DEATH,  DISK_BACKOFF,   do_backoff },
@@ -355,6 +351,7 @@ on_ready(void *ctx, struct msg *m)
 	struct disk *d = child_owner(ctx);
 
 	d->layers = m->ready.m_layers;
+	d->capacity = m->ready.m_capacity;
 	disk_handle(d, ON_READY);
 }
 
@@ -412,10 +409,17 @@ on_gone(void *owner, int status)
 #define ALIVE	(PEER_IN(DISK_ATTACHING) | PEER_IN(DISK_RUNNING) | \
 	PEER_IN(DISK_DETACHING) | PEER_IN(DISK_DYING))
 
+/* An answer may cross with what ends it. */
+#define SERVED	(ALIVE & ~PEER_IN(DISK_ATTACHING))
+
 static const struct peer_rule blkd_rules[] = {
 	{ PROTO_BLK_READY, ALIVE & ~PEER_IN(DISK_RUNNING), on_ready },
 	{ PROTO_BLK_FAIL, ALIVE | PEER_IN(DISK_LOCKING), on_fail },
 	{ PROTO_BLK_REPLACE, ALIVE & ~PEER_IN(DISK_ATTACHING), on_replace },
+	{ PROTO_BLK_PAUSED, SERVED, disk_command_on_done },
+	{ PROTO_BLK_RESUMED, SERVED, disk_command_on_done },
+	{ PROTO_BLK_LIMITED, SERVED, disk_command_on_done },
+	{ PROTO_BLK_RESIZED, SERVED, disk_command_on_resized },
 };
 
 static const struct child_kind blkd_kind = {
@@ -454,7 +458,8 @@ disk_new(const struct disk_host *host, const struct conf_disk *conf,
 	d->state = DISK_OFF;
 	d->backing_fd = d->channel_fd = -1;
 	diskfds_init(&d->fds);
-	if ((d->timer = evtimer_new(host->base, on_timer, d)) == NULL)
+	if ((d->timer = evtimer_new(host->base, on_timer, d)) == NULL ||
+	    disk_command_init(d) == -1)
 		goto out;
 	if ((reason = diskfds_open(&d->fds, conf)) == EXITCODE_NONE) {
 		*out = d;
@@ -476,6 +481,7 @@ disk_free(struct disk *d)
 	diskfds_close(&d->fds);
 	fd_close(&d->backing_fd);
 	fd_close(&d->channel_fd);
+	disk_command_free(d);
 	if (d->timer != NULL)
 		event_free(d->timer);
 	free(d);
@@ -514,6 +520,14 @@ disk_log_sandbox(const struct disk *d)
 	log_info("disk %s: attached, sandbox: %s", d->conf->name, layers);
 }
 
+void
+disk_renew(struct disk *d)
+{
+	log_info("disk %s: another blkd takes over", d->conf->name);
+	d->said = true;
+	disk_handle(d, ON_RENEW);
+}
+
 unsigned
 disk_index(const struct disk *d)
 {
@@ -545,6 +559,9 @@ disk_describe(const struct disk *d, struct disk_vm_part *part)
 		.flags = d->conf->notify == CONF_NOTIFY_MESSAGE ?
 		    PROTO_VM_DISK_MESSAGE : 0,
 		.queues = (unsigned)d->conf->queues,
+		.queue_size = (unsigned)d->conf->queue_size,
+		.name = d->conf->name,
+		.state_fd = d->fds.state_readonly,
 		.doorbell_fd = d->fds.doorbell,
 		.irq_fd = d->fds.irq,
 		.kick_fd = d->fds.kick,

@@ -11,12 +11,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/proto.h"
 #include "vmmd/exitcode.h"
 
 struct children;
 struct conf_disk;
 struct disk;
 struct event_base;
+
+/* Who has asked: given back with the answer. */
+struct disk_asker {
+	uint32_t	client;
+	uint32_t	sequence;
+};
 
 /* What a disk has of its machine; outlives the disk. */
 struct disk_host {
@@ -37,6 +44,10 @@ struct disk_host {
 			    enum exitcode_reason);
 	/* No process is left and none will come. */
 	void		(*gone)(void *ctx, struct disk *);
+	/* What disk_ask has come to: 0, or an errno and a sentence. */
+	void		(*answered)(void *ctx, struct disk *,
+			    const struct disk_asker *, int error,
+			    const char *text);
 };
 
 /*
@@ -70,11 +81,26 @@ int		disk_take_channel(struct disk *);
 struct disk_vm_part {
 	uint32_t	flags;		/* enum proto_vm_disk_flag */
 	unsigned	queues;
+	unsigned	queue_size;
+	const char	*name;		/* PROTO_NAME_MAX bytes */
 	int		doorbell_fd;
 	int		irq_fd;
+	int		state_fd;	/* read-only */
 	const int	*kick_fd;
 };
 void		disk_describe(const struct disk *, struct disk_vm_part *);
+
+/*
+ * An operator wants THROTTLE, RESIZE, PAUSE or RESUME.  `answered` is called
+ * once, from in here or later: within DISK_COMMAND_MS.  One at a time: what
+ * comes while another waits is refused.  A disk without a blkd keeps it for
+ * the successor.
+ */
+#define DISK_COMMAND_MS	5000
+void		disk_ask(struct disk *, const struct proto_vm_ask *,
+		    const struct disk_asker *);
+void		disk_status(const struct disk *, struct proto_disk_status *);
+const char	*disk_name(const struct disk *);
 
 /* The table, for tests: each state and event has a name. */
 const char	*disk_state_name(const struct disk *);

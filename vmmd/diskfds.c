@@ -3,6 +3,8 @@
 #include <sys/eventfd.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "proto/peer.h"
@@ -21,7 +23,7 @@ diskfds_init(struct diskfds *fds)
 	size_t i;
 
 	image_init(&fds->image);
-	fds->state = fds->doorbell = fds->irq = -1;
+	fds->state = fds->state_readonly = fds->doorbell = fds->irq = -1;
 	for (i = 0; i < PROTO_QUEUES_MAX; i++)
 		fds->kick[i] = -1;
 }
@@ -31,9 +33,20 @@ diskfds_close(struct diskfds *fds)
 {
 	image_close(&fds->image);
 	fd_close(&fds->state);
+	fd_close(&fds->state_readonly);
 	fd_close(&fds->doorbell);
 	fd_close(&fds->irq);
 	fd_close_all(fds->kick, PROTO_QUEUES_MAX);
+}
+
+/* What is opened for reading cannot be mapped for writing. */
+static int
+open_readonly(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static int
@@ -46,6 +59,8 @@ make(struct diskfds *fds, const struct conf_disk *conf)
 	fds->doorbell = memfd_make("doorbell", DOORBELL_BYTES);
 	fds->irq = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (fds->state == -1 || fds->doorbell == -1 || fds->irq == -1)
+		return -1;
+	if ((fds->state_readonly = open_readonly(fds->state)) == -1)
 		return -1;
 	for (i = 0; i < conf->queues; i++) {
 		fds->kick[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -71,28 +86,34 @@ diskfds_open(struct diskfds *fds, const struct conf_disk *conf)
 
 int
 diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
-    const struct conf_disk *conf, struct peer *peer, int backing, int mmio,
-    uint32_t incarnation)
+    const struct conf_disk *conf, struct peer *peer,
+    const struct diskfds_attach *one)
 {
 	struct proto_blk_attach attach = {
 		.m_flags = (conf->readonly ? PROTO_DISK_READONLY : 0) |
 		    (conf->direct ? PROTO_DISK_DIRECT : 0) |
-		    (host->strict ? PROTO_DISK_STRICT : 0),
+		    (host->strict ? PROTO_DISK_STRICT : 0) |
+		    (one->paused ? PROTO_DISK_PAUSED : 0),
 		.m_memory = host->memory,
 		.m_queues = (uint32_t)conf->queues,
 		.m_queue_size = (uint32_t)conf->queue_size,
 		.m_block_size = (uint32_t)conf->block_size,
-		.m_incarnation = incarnation,
+		.m_incarnation = one->incarnation,
+		.m_limits = *one->limits,
 	};
 	int sent[PROTO_FDS_MAX] = {
 		[PROTO_ATTACH_GMEM] = host->gmem_fd,
 		[PROTO_ATTACH_STATE] = fds->state,
 		[PROTO_ATTACH_DOORBELL] = fds->doorbell,
-		[PROTO_ATTACH_BACKING] = backing,
-		[PROTO_ATTACH_MMIO] = mmio,
+		[PROTO_ATTACH_BACKING] = one->backing,
+		[PROTO_ATTACH_MMIO] = one->mmio,
 		[PROTO_ATTACH_IRQ] = fds->irq,
 	};
+	size_t i;
 
+	for (i = 0; i < conf->queues && conf->cpus.n > 0; i++)
+		attach.m_cpu[i] = (uint16_t)
+		    (conf->cpus.cpu[i % conf->cpus.n] + 1);
 	memcpy(attach.m_name, conf->name, sizeof(attach.m_name));
 	memcpy(attach.m_serial, conf->serial, sizeof(attach.m_serial));
 	memcpy(&sent[PROTO_ATTACH_KICK], fds->kick,

@@ -6,6 +6,7 @@
 #ifndef VMMD_DISKFDS_H
 #define VMMD_DISKFDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "proto/proto.h"
@@ -19,6 +20,7 @@ struct peer;
 struct diskfds {
 	struct image	image;
 	int		state;
+	int		state_readonly;	/* the same, for the vm process */
 	int		doorbell;
 	int		irq;
 	int		kick[PROTO_QUEUES_MAX];
@@ -29,12 +31,18 @@ void			diskfds_init(struct diskfds *);
 enum exitcode_reason	diskfds_open(struct diskfds *, const struct conf_disk *);
 void			diskfds_close(struct diskfds *);
 
-/*
- * ATTACH, with the description of the image that this incarnation gets and
- * its end of the MMIO channel.  0, or -1 and errno.
- */
+/* What is of one incarnation. */
+struct diskfds_attach {
+	int			 backing;	/* its description of the image */
+	int			 mmio;		/* its end of the channel */
+	uint32_t		 incarnation;
+	bool			 paused;
+	const struct proto_limits *limits;
+};
+
+/* ATTACH.  0, or -1 and errno. */
 int	diskfds_send_attach(const struct diskfds *, const struct disk_host *,
-	    const struct conf_disk *, struct peer *, int backing, int mmio,
-	    uint32_t incarnation);
+	    const struct conf_disk *, struct peer *,
+	    const struct diskfds_attach *);
 
 #endif /* VMMD_DISKFDS_H */

@@ -183,6 +183,22 @@ on_stuck(void *ctx, struct msg *m)
 }
 
 static void
+on_ask(void *ctx, struct msg *m)
+{
+	struct machine *mc = child_owner(ctx);
+
+	mc->host->asked(mc->host->ctx, &m->ask, m->hdr.m_sequence);
+}
+
+static void
+on_client_gone(void *ctx, struct msg *m)
+{
+	struct machine *mc = child_owner(ctx);
+
+	mc->host->client_gone(mc->host->ctx, m->client_gone.m_client);
+}
+
+static void
 on_closed(void *owner)
 {
 	struct machine *mc = owner;
@@ -218,6 +234,9 @@ static const struct peer_rule vm_rules[] = {
 	{ PROTO_VM_FAIL, PEER_ANY, on_fail },
 	{ PROTO_VM_EXIT, PEER_IN(MACHINE_RUNNING) | ENDING, on_exit_message },
 	{ PROTO_VM_STUCK, PEER_IN(MACHINE_RUNNING) | ENDING, on_stuck },
+	{ PROTO_VM_ASK, PEER_IN(MACHINE_RUNNING) | ENDING, on_ask },
+	{ PROTO_VM_CLIENT_GONE, PEER_IN(MACHINE_RUNNING) | ENDING,
+	    on_client_gone },
 };
 
 static const struct child_kind vm_kind = {
@@ -275,10 +294,13 @@ send_disk(struct machine *mc, struct disk *disk)
 		.m_index = disk_index(disk),
 		.m_flags = part.flags,
 		.m_queues = part.queues,
+		.m_queue_size = part.queue_size,
 	};
+	memcpy(message.m_name, part.name, sizeof(message.m_name));
 	fds[PROTO_VM_DISK_MMIO] = channel;
 	fds[PROTO_VM_DISK_DOORBELL] = part.doorbell_fd;
 	fds[PROTO_VM_DISK_IRQ] = part.irq_fd;
+	fds[PROTO_VM_DISK_STATE] = part.state_fd;
 	memcpy(&fds[PROTO_VM_DISK_KICK], part.kick_fd,
 	    part.queues * sizeof(int));
 	sequence = peer_send(child_peer(mc->child), PROTO_VM_DISK, &message,
@@ -300,7 +322,9 @@ machine_replace_channel(struct machine *mc, struct disk *disk)
 		.m_index = disk_index(disk),
 		.m_flags = part.flags | PROTO_VM_DISK_SUCCESSOR,
 		.m_queues = part.queues,
+		.m_queue_size = part.queue_size,
 	};
+	memcpy(message.m_name, part.name, sizeof(message.m_name));
 	/* A vm process that is gone needs no channel: its end is handled. */
 	if (mc->child != NULL && channel != -1)
 		peer_send(child_peer(mc->child), PROTO_VM_DISK, &message,
@@ -405,6 +429,36 @@ machine_log_sandbox(const struct machine *mc)
 	children_describe_layers(mc->layers, layers, sizeof(layers));
 	log_info("vm: %u vcpus, sandbox: %s",
 	    (unsigned)mc->host->conf->vcpus, layers);
+}
+
+void
+machine_send_client(struct machine *mc, uint32_t client, int fd)
+{
+	struct proto_vm_client m = { .m_client = client };
+
+	if (mc->child != NULL)
+		peer_send(child_peer(mc->child), PROTO_VM_CLIENT, &m, &fd, 1);
+}
+
+void
+machine_answer(struct machine *mc, uint32_t sequence,
+    struct proto_vm_answer *m)
+{
+	if (mc->child != NULL)
+		(void)peer_answer(child_peer(mc->child), sequence,
+		    PROTO_VM_ANSWER, m, NULL, 0);
+}
+
+void
+machine_status(const struct machine *mc, struct proto_machine_status *status)
+{
+	const struct conf_vm *conf = mc->host->conf;
+
+	status->m_vm = mc->child != NULL ? child_pid(mc->child) : 0;
+	status->m_layers = mc->layers;
+	status->m_vcpus = (uint32_t)conf->vcpus;
+	status->m_memory = conf->memory;
+	memcpy(status->m_name, conf->name, sizeof(status->m_name));
 }
 
 bool

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/proto.h"
 #include "vmmd/exitcode.h"
 
 struct children;
@@ -44,6 +45,10 @@ struct machine_host {
 			    uint32_t detail);
 	/* A register access of a disk is not answered. */
 	void		(*stuck)(void *ctx, unsigned disk);
+	/* An operator asks: machine_answer; or is gone. */
+	void		(*asked)(void *ctx, const struct proto_vm_ask *,
+			    uint32_t sequence);
+	void		(*client_gone)(void *ctx, uint32_t client);
 	/* The process is reaped; `ended` was called before. */
 	void		(*gone)(void *ctx);
 };
@@ -61,6 +66,14 @@ void		 machine_run(struct machine *);
 void		 machine_stop(struct machine *);
 /* The newest MMIO channel of a disk that was replaced. */
 void		 machine_replace_channel(struct machine *, struct disk *);
+/* An operator has connected; the descriptor stays the caller's. */
+void		 machine_send_client(struct machine *, uint32_t client,
+		    int fd);
+void		 machine_answer(struct machine *, uint32_t sequence,
+		    struct proto_vm_answer *);
+/* Fill in what is known here. */
+void		 machine_status(const struct machine *,
+		    struct proto_machine_status *);
 bool		 machine_is_gone(const struct machine *);
 
 #endif /* VMMD_MACHINE_H */

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,8 +25,10 @@
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
 #include "vmmd/input.h"
+#include "vmmd/listener.h"
 #include "vmmd/machine.h"
 #include "vmmd/monitor.h"
+#include "vmmd/operator.h"
 #include "vmmd/tty.h"
 #include "vmmd/users.h"
 
@@ -51,6 +54,9 @@ struct monitor {
 	struct disk		*disk[PROTO_DISKS_MAX];
 	size_t			 ndisks;	/* made so far */
 	struct machine		*machine;	/* NULL: not started */
+	struct listener		 listener;
+	struct operator_host	 operator_host;
+	struct operators	*operators;	/* NULL: no control socket */
 	bool			 machine_ready;
 	enum phase		 phase;
 	struct monitor_result	 result;
@@ -125,6 +131,20 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 /* --- what the children report --- */
 
 static void
+listen_to_operators(struct monitor *mon)
+{
+	if (mon->listener.error != 0)
+		log_warning("there is no control socket: %s: choose a place with"
+		    " control = ...", strerror(mon->listener.error));
+	if (mon->listener.fd == -1)
+		return;
+	mon->operator_host.ndisks = mon->ndisks;
+	mon->operators = operator_new(&mon->operator_host);
+	if (mon->operators == NULL)
+		log_error("control: %s", strerror(errno));
+}
+
+static void
 run_when_ready(struct monitor *mon)
 {
 	size_t i;
@@ -144,6 +164,7 @@ run_when_ready(struct monitor *mon)
 	machine_log_sandbox(mon->machine);
 	tty_begin(&mon->tty);
 	machine_run(mon->machine);
+	listen_to_operators(mon);
 }
 
 static void
@@ -197,6 +218,70 @@ on_machine_stuck(void *ctx, unsigned index)
 }
 
 static void
+on_disk_answered(void *ctx, struct disk *disk, const struct disk_asker *asker,
+    int error, const char *text)
+{
+	struct monitor *mon = ctx;
+
+	operator_disk_answered(mon->operators, disk, asker, error, text);
+}
+
+/* --- operators --------------------------------------------------------------- */
+
+/* A vm process without one to ask for does not obey the protocol. */
+static void
+on_asked(void *ctx, const struct proto_vm_ask *ask, uint32_t sequence)
+{
+	struct monitor *mon = ctx;
+
+	if (mon->operators != NULL)
+		operator_ask(mon->operators, ask, sequence);
+}
+
+static void
+on_client_gone(void *ctx, uint32_t client)
+{
+	struct monitor *mon = ctx;
+
+	if (mon->operators != NULL)
+		operator_gone(mon->operators, client);
+}
+
+static void
+send_client(void *ctx, uint32_t client, int fd)
+{
+	struct monitor *mon = ctx;
+
+	machine_send_client(mon->machine, client, fd);
+}
+
+static void
+send_answer(void *ctx, uint32_t sequence, struct proto_vm_answer *m)
+{
+	struct monitor *mon = ctx;
+
+	machine_answer(mon->machine, sequence, m);
+}
+
+static void
+describe_machine(void *ctx, struct proto_machine_status *status)
+{
+	struct monitor *mon = ctx;
+
+	status->m_monitor = getpid();
+	machine_status(mon->machine, status);
+	snprintf(status->m_serial, sizeof(status->m_serial), "%s",
+	    tty_kind(&mon->conf->vm.serial));
+	memcpy(status->m_terminal, mon->tty.name, sizeof(status->m_terminal));
+}
+
+static void
+stop_for_operator(void *ctx)
+{
+	begin_end(ctx, EXITCODE_STOPPED, 0);
+}
+
+static void
 on_machine_gone(void *ctx)
 {
 	struct monitor *mon = ctx;
@@ -246,6 +331,7 @@ fill_hosts(struct monitor *mon)
 		.ready = on_disk_ready,
 		.failed = on_disk_failed,
 		.gone = on_disk_gone,
+		.answered = on_disk_answered,
 	};
 	mon->machine_host = (struct machine_host) {
 		.base = mon->base,
@@ -265,7 +351,19 @@ fill_hosts(struct monitor *mon)
 		.ready = on_machine_ready,
 		.ended = on_machine_ended,
 		.stuck = on_machine_stuck,
+		.asked = on_asked,
+		.client_gone = on_client_gone,
 		.gone = on_machine_gone,
+	};
+	mon->operator_host = (struct operator_host) {
+		.base = mon->base,
+		.listener = &mon->listener,
+		.disk = mon->disk,
+		.ctx = mon,
+		.client = send_client,
+		.answer = send_answer,
+		.status = describe_machine,
+		.stop = stop_for_operator,
 	};
 }
 
@@ -302,6 +400,9 @@ prepare(struct monitor *mon)
 	reason = tty_open(&mon->tty, &mon->conf->vm.serial);
 	if (reason != EXITCODE_NONE)
 		return reason;
+	reason = listener_open(&mon->listener, &mon->conf->vm);
+	if (reason != EXITCODE_NONE)
+		return reason;
 	fill_hosts(mon);
 	return make_disks(mon);
 }
@@ -328,6 +429,8 @@ clean_up(struct monitor *mon)
 	size_t i;
 
 	tty_close(&mon->tty);
+	listener_close(&mon->listener);
+	operator_free(mon->operators);
 	children_free(mon->children);
 	machine_free(mon->machine);
 	for (i = 0; i < mon->ndisks; i++)
@@ -357,6 +460,7 @@ monitor_run(const struct monitor_options *options,
 	mon->conf = options->conf;
 	input_init(&mon->input);
 	tty_init(&mon->tty);
+	listener_init(&mon->listener);
 	mon->result.reason = prepare(mon);
 	if (mon->result.reason == EXITCODE_NONE) {
 		start_children(mon);

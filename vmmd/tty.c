@@ -94,6 +94,22 @@ tty_open(struct tty *tty, const struct conf_serial *serial)
 	return EXITCODE_CANTCREATE;
 }
 
+const char *
+tty_kind(const struct conf_serial *serial)
+{
+	switch (serial->kind) {
+	case CONF_SERIAL_STDIO:
+		return "stdio";
+	case CONF_SERIAL_PTY:
+		return "pty";
+	case CONF_SERIAL_FILE:
+		return "file";
+	case CONF_SERIAL_NONE:
+		break;
+	}
+	return "none";
+}
+
 void
 tty_begin(struct tty *tty)
 {

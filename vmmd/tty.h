@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <termios.h>
 
+#include "proto/proto.h"
 #include "vmmd/exitcode.h"
 
 struct conf_serial;
@@ -18,7 +19,7 @@ struct tty {
 	int		in;	/* the guest's keyboard */
 	int		out;	/* the guest's screen */
 	int		slave;	/* of a pty: held, so that it stays up */
-	char		name[64];	/* of the pty */
+	char		name[PROTO_TTY_MAX];	/* of that; empty: none */
 	bool		raw;	/* `saved` is to be restored */
 	struct termios	saved;
 };
@@ -31,6 +32,8 @@ void	tty_init(struct tty *);
 enum exitcode_reason	tty_open(struct tty *, const struct conf_serial *);
 /* The guest runs: raw mode, if it has a terminal; a pty's name is logged. */
 void	tty_begin(struct tty *);
+/* The kind of it, in one word. */
+const char	*tty_kind(const struct conf_serial *);
 /* Restore the terminal, close; may be called again. */
 void	tty_close(struct tty *);
 

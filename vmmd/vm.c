@@ -21,6 +21,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 #include "util/sandbox.h"
+#include "vmmd/control.h"
 #include "vmmd/guest.h"
 #include "vmmd/vm.h"
 #include "vmmd/vm_seccomp.h"
@@ -41,6 +42,8 @@ struct vm {
 	struct notice		*notice;
 	struct event		*noticed;
 	struct guest		*guest;
+	struct control_host	 control_host;
+	struct control		*control;
 	bool			 started;	/* there are threads */
 	int			 code;		/* of exit */
 };
@@ -202,6 +205,11 @@ add_disk(struct vm *vm, struct msg *m)
 
 	if (guest_add_disk(vm->guest, &disk, &fail) == -1)
 		send_fail(vm, &fail);
+	else if (control_add_disk(vm->control, q,
+	    m->fd[PROTO_VM_DISK_STATE]) == -1) {
+		fail_errno(&fail, "disk %u: state", q->m_index);
+		send_fail(vm, &fail);
+	}
 	else if (guest_disks_missing(vm->guest) == 0)
 		get_ready(vm);
 }
@@ -242,6 +250,43 @@ on_stop(void *ctx, struct msg *m)
 	send_exit(vm, &end);
 }
 
+static void
+on_client(void *ctx, struct msg *m)
+{
+	struct vm *vm = ctx;
+
+	if (control_add_client(vm->control, m->client.m_client,
+	    msg_take_fd(m, 0)) == -1)
+		peer_end(vm->monitor, PROTO_E_VALUE);
+}
+
+static void
+on_answer(void *ctx, struct msg *m)
+{
+	struct vm *vm = ctx;
+
+	control_answer(vm->control, &m->answer, m->hdr.m_sequence);
+}
+
+static uint32_t
+ask_monitor(void *ctx, struct proto_vm_ask *ask)
+{
+	struct vm *vm = ctx;
+
+	return peer_send(vm->monitor, PROTO_VM_ASK, ask, NULL, 0);
+}
+
+static void
+on_client_gone(void *ctx, uint32_t client)
+{
+	struct proto_vm_client_gone m = { .m_client = client };
+	struct vm *vm = ctx;
+
+	/* At the end there is nobody to tell. */
+	if (vm->monitor != NULL && peer_is_open(vm->monitor))
+		peer_send(vm->monitor, PROTO_VM_CLIENT_GONE, &m, NULL, 0);
+}
+
 static const struct peer_rule rules[];
 static const struct peer_role role;
 
@@ -266,6 +311,8 @@ static const struct peer_rule rules[] = {
 	    PEER_IN(VM_DISKS) | PEER_IN(VM_READY) | PEER_IN(VM_RUNNING),
 	    on_disk },
 	{ PROTO_VM_RUN, PEER_IN(VM_READY), on_run },
+	{ PROTO_VM_CLIENT, PEER_IN(VM_RUNNING), on_client },
+	{ PROTO_VM_ANSWER, PEER_IN(VM_RUNNING), on_answer },
 	{ PROTO_VM_STOP, PEER_IN(VM_EMPTY) | PEER_IN(VM_DISKS) |
 	    PEER_IN(VM_READY) | PEER_IN(VM_RUNNING), on_stop },
 };
@@ -301,8 +348,13 @@ shut_in(struct vm *vm, uid_t uid, gid_t gid)
 static int
 wire_events(struct vm *vm, int channel)
 {
+	vm->control_host = (struct control_host) {
+		.base = vm->base, .ctx = vm,
+		.ask = ask_monitor, .gone = on_client_gone,
+	};
+	vm->control = control_new(&vm->control_host);
 	vm->notice = notice_new();
-	if (vm->notice == NULL) {
+	if (vm->notice == NULL || vm->control == NULL) {
 		close(channel);
 		return -1;
 	}
@@ -320,6 +372,8 @@ static void
 tear_down(struct vm *vm)
 {
 	peer_free(vm->monitor);
+	vm->monitor = NULL;
+	control_free(vm->control);
 	guest_free(vm->guest);
 	if (vm->noticed != NULL)
 		event_free(vm->noticed);

@@ -22,6 +22,7 @@
 #include "proto/chan.h"
 #include "shm/doorbell.h"
 #include "shm/memfd.h"
+#include "shm/state.h"
 #include "util/log.h"
 #include "vmmd/vm.h"
 #include "vmmd/vm_fixture.h"
@@ -122,6 +123,7 @@ vm_send_disk(struct vm_fixture *f, uint32_t index, uint32_t flags,
 {
 	struct proto_vm_disk m = {
 		.m_index = index, .m_flags = flags, .m_queues = 1,
+		.m_queue_size = VM_QUEUE_SIZE, .m_name = "test",
 	};
 	struct timeval limit = { .tv_sec = VM_WAIT_S };
 	int ends[2], fds[PROTO_VM_DISK_KICK + 1];
@@ -133,9 +135,11 @@ vm_send_disk(struct vm_fixture *f, uint32_t index, uint32_t flags,
 	d->doorbell = memfd_make("doorbell", DOORBELL_BYTES);
 	d->irq = eventfd(0, EFD_CLOEXEC);
 	d->kick = eventfd(0, EFD_CLOEXEC);
+	d->state = state_make(1, VM_QUEUE_SIZE);
 	fds[PROTO_VM_DISK_MMIO] = ends[1];
 	fds[PROTO_VM_DISK_DOORBELL] = d->doorbell;
 	fds[PROTO_VM_DISK_IRQ] = d->irq;
+	fds[PROTO_VM_DISK_STATE] = d->state;
 	fds[PROTO_VM_DISK_KICK] = d->kick;
 	chan_header(&m.m_hdr, PROTO_VM_DISK, 2);
 	ATF_REQUIRE_EQ_MSG(0, chan_send(f->channel, &m, fds,
@@ -148,7 +152,8 @@ vm_send_successor(struct vm_fixture *f, uint32_t index)
 {
 	struct proto_vm_disk m = {
 		.m_index = index, .m_flags = PROTO_VM_DISK_SUCCESSOR,
-		.m_queues = 1,
+		.m_queues = 1, .m_queue_size = VM_QUEUE_SIZE,
+		.m_name = "test",
 	};
 	struct timeval limit = { .tv_sec = VM_WAIT_S };
 	int ends[2];

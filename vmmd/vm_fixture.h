@@ -14,12 +14,14 @@
 
 #define VM_MEMORY	(UINT64_C(64) << 20)
 #define VM_WAIT_S	20		/* for any one message */
+#define VM_QUEUE_SIZE	64
 
 struct vm_disk_fds {
 	int	mmio;			/* blkd's end */
 	int	doorbell;
 	int	irq;
 	int	kick;
+	int	state;
 };
 
 struct vm_fixture {

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What an operator wants of a disk: other limits, its size, pause, resume.
+ * Monitor; a blkd is believed in nothing but that it has answered.
+ *
+ * What is wanted is kept here, and said to each blkd in turn; the answer
+ * waits until one has confirmed it.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "proto/peer.h"
+#include "proto/table.h"
+#include "util/log.h"
+#include "util/sandbox.h"
+#include "vmmd/children.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+#include "vmmd/disk_impl.h"
+
+static const char *const verbs[] = {
+	[PROTO_VERB_THROTTLE] = "throttle",
+	[PROTO_VERB_RESIZE] = "resize",
+	[PROTO_VERB_PAUSE] = "pause",
+	[PROTO_VERB_RESUME] = "resume",
+};
+
+static void __attribute__((__format__(__printf__, 4, 5)))
+answer(struct disk *d, const struct disk_asker *asker, int error,
+    const char *fmt, ...)
+{
+	char text[PROTO_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	d->host->answered(d->host->ctx, d, asker, error, text);
+}
+
+/* The one that waits is over; its answer follows. */
+static struct disk_asker
+take(struct disk *d)
+{
+	struct disk_asker asker = d->command.asker;
+
+	d->command.verb = 0;
+	d->command.sequence = 0;
+	event_del(d->command.timer);
+	return asker;
+}
+
+static void
+done(struct disk *d)
+{
+	struct disk_asker asker = take(d);
+
+	answer(d, &asker, 0, "%s", "");
+}
+
+/* --- to the blkd ----------------------------------------------------------- */
+
+/* Each returns whether there was nothing to say. */
+
+static bool
+say_empty(struct disk *d, enum proto_type type)
+{
+	struct proto_empty m;
+
+	d->command.sequence = peer_send(child_peer(d->child), type, &m, NULL,
+	    0);
+	return false;
+}
+
+static bool
+say_limits(struct disk *d)
+{
+	struct proto_blk_limits m = { .m_limits = d->limits };
+
+	d->command.sequence = peer_send(child_peer(d->child),
+	    PROTO_BLK_LIMITS, &m, NULL, 0);
+	return false;
+}
+
+static bool
+say_pause(struct disk *d)
+{
+	if (d->told_paused == d->paused)
+		return true;
+	d->told_paused = d->paused;
+	return say_empty(d, d->paused ? PROTO_BLK_PAUSE : PROTO_BLK_RESUME);
+}
+
+/*
+ * A blkd can write to the end that the image had at ATTACH.  Where that
+ * cannot be raised from outside, another one, which measures anew, is the
+ * way.
+ */
+static bool
+say_resize(struct disk *d)
+{
+	struct stat st;
+
+	if (fstat(d->fds.image.path_fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (uint64_t)st.st_size > d->file_bytes) {
+		if (sandbox_raise_file(child_pid(d->child),
+		    (uint64_t)st.st_size) == -1) {
+			disk_renew(d);
+			return false;
+		}
+		d->file_bytes = (uint64_t)st.st_size;
+	}
+	return say_empty(d, PROTO_BLK_RESIZE);
+}
+
+void
+disk_command_go(struct disk *d)
+{
+	bool nothing = false;
+
+	d->command.sequence = 0;
+	switch (d->command.verb) {
+	case PROTO_VERB_THROTTLE:
+		nothing = say_limits(d);
+		break;
+	case PROTO_VERB_RESIZE:
+		nothing = say_resize(d);
+		break;
+	case PROTO_VERB_PAUSE:
+	case PROTO_VERB_RESUME:
+		nothing = say_pause(d);
+		break;
+	default:
+		break;
+	}
+	if (nothing)
+		done(d);
+}
+
+/* --- from the blkd --------------------------------------------------------- */
+
+void
+disk_command_on_done(void *child, struct msg *m)
+{
+	struct disk *d = child_owner(child);
+
+	/* What was given up, or is confirmed late, is nobody's answer. */
+	if (d->command.sequence != 0 &&
+	    d->command.sequence == m->hdr.m_sequence)
+		done(d);
+}
+
+void
+disk_command_on_resized(void *child, struct msg *m)
+{
+	struct disk *d = child_owner(child);
+
+	d->capacity = m->resized.m_capacity;
+	disk_command_on_done(child, m);
+}
+
+/* --- time is over ---------------------------------------------------------- */
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct disk *d = arg;
+	enum proto_verb verb = d->command.verb;
+	bool said = d->command.sequence != 0;
+	struct disk_asker asker = take(d);
+
+	(void)fd;
+	(void)what;
+	if (verb == PROTO_VERB_PAUSE) {
+		d->paused = false;
+		if (d->state == DISK_RUNNING)
+			say_pause(d);
+		answer(d, &asker, ETIMEDOUT, "disk %s: requests are still in"
+		    " flight after %d s: it goes on", d->conf->name,
+		    DISK_COMMAND_MS / 1000);
+		return;
+	}
+	answer(d, &asker, ETIMEDOUT, "disk %s: not confirmed within %d s, in"
+	    " state %s: it will hold for the next blkd", d->conf->name,
+	    DISK_COMMAND_MS / 1000, disk_state_name(d));
+	if (said)
+		disk_replace(d, "a command is not answered");
+}
+
+/* --- for the monitor ------------------------------------------------------- */
+
+int
+disk_command_init(struct disk *d)
+{
+	d->limits = d->conf->limits;
+	d->command.timer = evtimer_new(d->host->base, on_timer, d);
+	return d->command.timer == NULL ? -1 : 0;
+}
+
+void
+disk_command_free(struct disk *d)
+{
+	if (d->command.timer != NULL)
+		event_free(d->command.timer);
+}
+
+void
+disk_command_end(struct disk *d)
+{
+	struct disk_asker asker;
+
+	if (d->command.verb == 0)
+		return;
+	asker = take(d);
+	answer(d, &asker, ESHUTDOWN, "disk %s: the machine ends",
+	    d->conf->name);
+}
+
+/* Those that are named change; together they must make sense. */
+static int
+merge_limits(struct disk *d, const struct proto_vm_ask *ask)
+{
+	struct proto_limits new = d->limits;
+	const struct proto_limits *l = &ask->m_limits;
+
+	if (ask->m_set & PROTO_LIMIT_OPS_RATE)
+		new.m_ops_rate = l->m_ops_rate;
+	if (ask->m_set & PROTO_LIMIT_OPS_BURST)
+		new.m_ops_burst = l->m_ops_burst;
+	if (ask->m_set & PROTO_LIMIT_BYTES_RATE)
+		new.m_bytes_rate = l->m_bytes_rate;
+	if (ask->m_set & PROTO_LIMIT_BYTES_BURST)
+		new.m_bytes_burst = l->m_bytes_burst;
+	if (ask->m_set & PROTO_LIMIT_IOPS_SIZE)
+		new.m_iops_size = l->m_iops_size;
+	/* No limit has no burst. */
+	if (new.m_ops_rate == 0 && !(ask->m_set & PROTO_LIMIT_OPS_BURST))
+		new.m_ops_burst = 0;
+	if (new.m_bytes_rate == 0 && !(ask->m_set & PROTO_LIMIT_BYTES_BURST))
+		new.m_bytes_burst = 0;
+	if (!proto_limits_valid(&new))
+		return -1;
+	d->limits = new;
+	return 0;
+}
+
+void
+disk_ask(struct disk *d, const struct proto_vm_ask *ask,
+    const struct disk_asker *asker)
+{
+	struct timeval limit = {
+		DISK_COMMAND_MS / 1000, DISK_COMMAND_MS % 1000 * 1000
+	};
+	enum proto_verb verb = (enum proto_verb)ask->m_verb;
+
+	if (d->stopping || d->state == DISK_GONE) {
+		answer(d, asker, ESHUTDOWN, "disk %s: the machine ends",
+		    d->conf->name);
+		return;
+	}
+	if (d->command.verb != 0) {
+		answer(d, asker, EBUSY, "disk %s: %s is not finished yet: try"
+		    " again", d->conf->name, verbs[d->command.verb]);
+		return;
+	}
+	if (verb == PROTO_VERB_THROTTLE && merge_limits(d, ask) == -1) {
+		answer(d, asker, EINVAL, "disk %s: a burst needs its rate and"
+		    " must not be below it: give both", d->conf->name);
+		return;
+	}
+	if (verb == PROTO_VERB_PAUSE || verb == PROTO_VERB_RESUME)
+		d->paused = verb == PROTO_VERB_PAUSE;
+	d->command.verb = verb;
+	d->command.asker = *asker;
+	event_add(d->command.timer, &limit);
+	if (d->state == DISK_RUNNING)
+		disk_command_go(d);
+}
+
+void
+disk_status(const struct disk *d, struct proto_disk_status *status)
+{
+	*status = (struct proto_disk_status) {
+		.m_pid = d->child != NULL ? child_pid(d->child) : 0,
+		.m_layers = d->layers,
+		.m_incarnation = d->incarnation,
+		.m_paused = d->paused,
+		.m_deaths = d->deaths,
+		.m_capacity = d->capacity,
+		.m_limits = d->limits,
+	};
+	snprintf(status->m_state, sizeof(status->m_state), "%s",
+	    disk_state_name(d));
+}
+
+const char *
+disk_name(const struct disk *d)
+{
+	return d->conf->name;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The private side of a disk: for disk.c (its life) and disk_command.c (what
+ * an operator wants of it) alone.
+ */
+#ifndef VMMD_DISK_IMPL_H
+#define VMMD_DISK_IMPL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/msg.h"
+#include "proto/proto.h"
+#include "vmmd/disk.h"
+#include "vmmd/diskfds.h"
+
+struct child;
+struct event;
+
+enum disk_state {
+	DISK_OFF,
+	DISK_BACKOFF,
+	DISK_LOCKING,
+	DISK_ATTACHING,
+	DISK_RUNNING,
+	DISK_DETACHING,
+	DISK_DYING,
+	DISK_GONE,
+	DISK_STATES
+};
+
+/* One question of an operator that is not answered yet. */
+struct disk_command {
+	enum proto_verb		 verb;		/* 0: none */
+	struct disk_asker	 asker;
+	uint32_t		 sequence;	/* to the blkd; 0: not sent */
+	struct event		*timer;
+};
+
+struct disk {
+	const struct disk_host	*host;
+	const struct conf_disk	*conf;
+	unsigned		 index;
+	enum disk_state		 state;
+	struct event		*timer;
+	struct child		*child;		/* NULL: none */
+
+	struct diskfds		 fds;		/* what outlives a blkd */
+
+	/* Of the newest incarnation. */
+	int			 backing_fd;	/* until it is attached */
+	int			 channel_fd;	/* the vm's end, until taken */
+	uint32_t		 incarnation;
+	unsigned		 fence_ms;	/* until the next try */
+	uint64_t		 fence_tries;
+
+	unsigned		 backoff_ms;	/* before the next one */
+	uint64_t		 deaths;
+	bool			 was_ready;	/* once at least */
+	bool			 stopping;
+	bool			 said;	/* why this blkd has to end */
+
+	/* What an operator wants of it: disk_command.c. */
+	struct disk_command	 command;
+	struct proto_limits	 limits;
+	bool			 paused;	/* wanted */
+	bool			 told_paused;	/* what this blkd knows */
+
+	/* What the newest blkd has reported. */
+	uint64_t		 file_bytes;	/* that it may write up to */
+	uint32_t		 layers;
+	uint64_t		 capacity;	/* 512-byte sectors */
+};
+
+/* --- disk.c --------------------------------------------------------------- */
+
+/* Drain and detach this blkd, attach a new one: no request is in flight. */
+void	disk_renew(struct disk *);
+
+/* --- disk_command.c ------------------------------------------------------- */
+
+int	disk_command_init(struct disk *);
+void	disk_command_free(struct disk *);
+/* The blkd serves: what is not answered yet is said, again or at last. */
+void	disk_command_go(struct disk *);
+/* The disk ends. */
+void	disk_command_end(struct disk *);
+
+/* Handlers of what a blkd answers. */
+void	disk_command_on_done(void *child, struct msg *);
+void	disk_command_on_resized(void *child, struct msg *);
+
+#endif /* VMMD_DISK_IMPL_H */
