@@ -32,7 +32,7 @@ struct backing {
 	int		 fd;
 	bool		 device;	/* a block device */
 	uint32_t	 align;		/* of O_DIRECT; 1: none needed */
-	uint8_t		*bounce;	/* BOUNCE_BYTES; NULL where align is 1 */
+	uint8_t		*bounce;	/* BOUNCE_BYTES; or NULL */
 	pthread_mutex_t	 lock;		/* of the bounce buffer */
 };
 

@@ -87,7 +87,8 @@ fdatasync(int fd)
 int
 fallocate(int fd, int mode, off_t offset, off_t len)
 {
-	return fails() ? -1 : (int)syscall(SYS_fallocate, fd, mode, offset, len);
+	return fails() ? -1 :
+	    (int)syscall(SYS_fallocate, fd, mode, offset, len);
 }
 
 static void

@@ -74,7 +74,7 @@ is_range(const struct request *r)
 static bool
 fetch(const struct visit *v, uint64_t gpa, void *to, size_t len)
 {
-	struct iovec iov[2];
+	struct iovec iov[2] = { { NULL, 0 }, { NULL, 0 } };
 	size_t i, n = 0;
 
 	if (gmem_iov(v->g->disk->gmem, gpa, len, iov, 2, &n) == -1)
@@ -110,7 +110,7 @@ static bool
 bad_header(struct visit *v)
 {
 	const struct chain_desc *first = &v->c->desc[0];
-	struct gates_header h;
+	struct gates_header h = { 0, 0, 0 };
 
 	if (first->writable || first->len < sizeof(h) ||
 	    !fetch(v, first->gpa, &h, sizeof(h)))
@@ -224,7 +224,7 @@ unmapped_data(struct visit *v)
 static void
 load_range(struct visit *v)
 {
-	struct gates_range range;
+	struct gates_range range = { 0, 0, 0 };
 	uint8_t *to = (uint8_t *)&range;
 	size_t i;
 

@@ -40,7 +40,7 @@ static uint64_t
 random_gpa(void)
 {
 	static const uint64_t odd[] = {
-		0, RING_MEMORY - 1, RING_MEMORY, UINT64_MAX, UINT64_MAX - 511,
+		RING_MEMORY - 1, RING_MEMORY, UINT64_MAX, UINT64_MAX - 511,
 		UINT64_C(1) << 63, RING_MEMORY - 512,
 	};
 
@@ -90,6 +90,8 @@ random_chain(struct virtq_desc *t, unsigned first, unsigned n, unsigned slot)
 		t[first].g_addr = RING_HEADER_GPA + slot * 16;
 		t[first].g_len = 16;
 	}
+	/* Its last byte is the status: not far away, in what is guarded. */
+	t[first + n - 1].g_len &= 4095;
 	t[first + n - 1].g_flags = VRING_DESC_F_WRITE;
 	if (one_in(20))
 		t[first + (unsigned)random() % n].g_flags ^=

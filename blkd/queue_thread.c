@@ -44,7 +44,7 @@ struct queue {
 	unsigned	 index;
 	int		 commandfd;	/* wakes the queue thread */
 	int		 kickfd;	/* the guest's; not ours */
-	int		 eventfd;	/* tells the register thread; not ours */
+	int		 eventfd;	/* the register thread's */
 	unsigned	 cpu;		/* of the thread, + 1; 0: any */
 	pthread_t	 thread;
 	sem_t		 up;		/* the thread has started */

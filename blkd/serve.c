@@ -252,7 +252,7 @@ make_stable(struct serve *s)
 static void
 adapt(struct serve *s, uint64_t then_ns, unsigned n)
 {
-	uint64_t each = (s->now_ns - then_ns) / n + 1;
+	uint64_t each = n == 0 ? 1 : (s->now_ns - then_ns) / n + 1;
 	uint64_t max = PATIENCE_NS / each;
 
 	s->batch_max = max < 1 ? 1 :
@@ -267,7 +267,7 @@ publish(struct serve *s)
 	struct request *r;
 	uint16_t n = 0;
 
-	if (s->ndone == 0)
+	if (s->done == NULL)
 		return;
 	make_stable(s);
 	for (r = s->done; r != NULL; r = r->next) {

@@ -54,7 +54,7 @@ struct serve {
 	struct request		**done_last;
 	unsigned		 ndone;
 	unsigned		 batch_max;	/* ndone that is published */
-	uint64_t		 now_ns;	/* of the last look at the clock */
+	uint64_t		 now_ns;	/* the last look at the clock */
 
 	unsigned		 nreplay;
 	unsigned		 replayed;

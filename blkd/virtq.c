@@ -23,7 +23,8 @@ map_ring(const struct gmem *g, uint64_t gpa, uint64_t bytes, uint64_t align)
 int
 virtq_map(struct virtq *vq, const struct gmem *g, const struct queue_setup *s)
 {
-	uint64_t avail = sizeof(struct virtq_avail) + 2u * s->num;
+	uint64_t avail = sizeof(struct virtq_avail) +
+	    sizeof(uint16_t) * (uint64_t)s->num;
 	uint64_t used = sizeof(struct virtq_used) +
 	    sizeof(struct virtq_used_elem) * (uint64_t)s->num;
 	struct virtq v = {
