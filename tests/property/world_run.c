@@ -331,7 +331,8 @@ static bool
 depends_on_time(unsigned which)
 {
 	return which == COUNTER_THROTTLED || which == COUNTER_IRQS ||
-	    which == COUNTER_IRQS_SUPPRESSED;
+	    which == COUNTER_IRQS_SUPPRESSED ||
+	    counter_row((enum counter)which)->kind == COUNTER_KIND_TIME;
 }
 
 /*
