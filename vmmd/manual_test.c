@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shm/counters.h"
 #include "vmmd/conf.h"
 #include "vmmd/exitcode.h"
+#include "vmmd/request.h"
 
 static char *
 read_manual(const char *name)
@@ -107,10 +109,61 @@ ATF_TC_BODY(keys__in_the_manual, tc)
 	free(text);
 }
 
+ATF_TC_WITHOUT_HEAD(counters__in_the_manual);
+ATF_TC_BODY(counters__in_the_manual, tc)
+{
+	static const char *const kinds[] = {
+		[COUNTER_KIND_REQUESTS] = "request",
+		[COUNTER_KIND_BYTES] = "bytes",
+		[COUNTER_KIND_EVENTS] = "event",
+		[COUNTER_KIND_TIME] = "time",
+		[COUNTER_KIND_GAUGE] = "gauge",
+	};
+	char *text = read_manual("blkd/blkd.8"), *list, want[256];
+	const struct counter_row *row;
+	int i;
+
+	ATF_REQUIRE((list = strstr(text, ".It Sy counter Ta")) != NULL);
+	list = strchr(list, '\n') + 1;
+	for (i = 0; i < COUNTER_COUNT; i++) {
+		row = counter_row((enum counter)i);
+		snprintf(want, sizeof(want), ".It %s Ta %s Ta %s\n",
+		    row->name, kinds[row->kind], row->meaning);
+		ATF_REQUIRE_MSG(strncmp(list, want, strlen(want)) == 0,
+		    "blkd.8 has: %.60s, the table: %s", list, want);
+		list += strlen(want);
+	}
+	ATF_CHECK(strncmp(list, ".El\n", 4) == 0);
+	free(text);
+}
+
+ATF_TC_WITHOUT_HEAD(commands__in_the_manual);
+ATF_TC_BODY(commands__in_the_manual, tc)
+{
+	char *text = read_manual("vmmd/vmmctl.8"), want[256];
+	const struct request_limit *limit;
+	const struct request_row *row;
+	unsigned i;
+
+	for (i = 0; i < REQUEST_COMMANDS; i++) {
+		row = request_row((enum request_command)i);
+		snprintf(want, sizeof(want), "\n.It Cm %s", row->name);
+		ATF_CHECK_MSG(strstr(text, want) != NULL, "%s", row->name);
+		snprintf(want, sizeof(want), "\n%s\n", row->does);
+		ATF_CHECK_MSG(strstr(text, want) != NULL, "%s", row->does);
+	}
+	for (i = 0; (limit = request_limit(i)) != NULL; i++)
+		ATF_CHECK_MSG(strstr(text, limit->name) != NULL, "%s",
+		    limit->name);
+	free(text);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, exit_codes__in_the_manual);
 	ATF_TP_ADD_TC(tp, exit_codes__distinct);
 	ATF_TP_ADD_TC(tp, keys__in_the_manual);
+	ATF_TP_ADD_TC(tp, counters__in_the_manual);
+	ATF_TP_ADD_TC(tp, commands__in_the_manual);
 	return atf_no_error();
 }

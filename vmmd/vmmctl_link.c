@@ -51,9 +51,9 @@ vmmctl_link_open(const char *path, int *code)
 	return -1;
 }
 
-/* A line into `text`; its length, or 0: there is none. */
+/* A line into `text`; its length, or 0 and *code: there is none. */
 static size_t
-read_line(int fd, char *text)
+read_line(int fd, char *text, int *code)
 {
 	size_t used = 0;
 	ssize_t n;
@@ -64,6 +64,7 @@ read_line(int fd, char *text)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0) {
+			*code = EX_UNAVAILABLE;
 			warnx("the machine %s", n == 0 ?
 			    "has closed the connection: has it ended?" :
 			    "does not answer");
@@ -72,6 +73,8 @@ read_line(int fd, char *text)
 		end = memchr(text + used, '\n', (size_t)n);
 		used += (size_t)n;
 	} while (end == NULL && used < REPLY_MAX);
+	if (end == NULL)
+		warnx("the reply has no end");
 	return end == NULL ? 0 : (size_t)(end - text);
 }
 
@@ -128,7 +131,7 @@ vmmctl_link_ask(int fd, json_t *request, int *code)
 
 	*code = EX_PROTOCOL;
 	if (line != NULL && send_line(fd, request) == 0 &&
-	    (length = read_line(fd, line)) > 0) {
+	    (length = read_line(fd, line, code)) > 0) {
 		reply = json_loadb(line, length, 0, NULL);
 		if (!json_is_object(reply))
 			warnx("the machine answers what is no JSON object");

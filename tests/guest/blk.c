@@ -77,8 +77,8 @@ read_config(const struct blk *blk, enum blk_config field)
 	return vmmio_read(blk->base, VMMIO_CONFIG + field);
 }
 
-static const char *
-configure(struct blk *blk)
+const char *
+blk_configure(struct blk *blk)
 {
 	uint32_t before, tries, queues = 1;
 
@@ -176,7 +176,7 @@ blk_open(struct blk *blk, const struct args_device *device,
 	vmmio_add_status(blk->base, VMMIO_ACKNOWLEDGE);
 	vmmio_add_status(blk->base, VMMIO_DRIVER);
 	if ((why = negotiate(blk)) != NULL ||
-	    (why = configure(blk)) != NULL ||
+	    (why = blk_configure(blk)) != NULL ||
 	    (why = start_queues(blk)) != NULL)
 		return why;
 	blk->first_irq = cpu_count_irq(blk->irq);

@@ -105,6 +105,9 @@ const char *blk_open(struct blk *, const struct args_device *,
 /* Stops the device. What was in flight will not be answered. */
 const char *blk_reset(struct blk *);
 
+/* Reads the configuration anew: the capacity may change. */
+const char *blk_configure(struct blk *);
+
 bool	blk_has(const struct blk *, enum blk_feature);
 
 /* Interrupts on the device's line since it was opened. */

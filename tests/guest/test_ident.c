@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "console.h"
+#include "cpu.h"
 #include "lib.h"
 #include "tests.h"
 #include "vmmio.h"
@@ -80,4 +81,50 @@ test_readonly(struct tests *t)
 	if (memcmp(before, after, size) != 0)
 		return "a refused write changed the disk";
 	return NULL;
+}
+
+/* Waits for a configuration interrupt; others do not count. */
+static const char *
+wait_config(struct tests *t, uint32_t seen)
+{
+	uint32_t now;
+
+	for (;;) {
+		if (!cpu_wait_irq(t->blk.irq, seen, t->options.timeout_ms))
+			return "no configuration interrupt";
+		now = cpu_count_irq(t->blk.irq);
+		if ((vmmio_ack_interrupts(t->blk.base) &
+		    VMMIO_CONFIG_INTERRUPT) != 0)
+			return NULL;
+		seen = now;
+	}
+}
+
+/* The capacity changes while the disk is used; its new end can be written. */
+const char *
+test_resize(struct tests *t)
+{
+	uint32_t capacity = args_get_u32(t->args, "capacity", 0), seen, size;
+	uint8_t *data = t->data[0], *back = t->data[1];
+	uint64_t last;
+	const char *why;
+
+	if ((why = tests_open(t)) != NULL)
+		return why;
+	seen = cpu_count_irq(t->blk.irq);
+	console_printf("guest: waits for another capacity\n");
+	if ((why = wait_config(t, seen)) != NULL ||
+	    (why = blk_configure(&t->blk)) != NULL)
+		return why;
+	console_printf("guest: capacity %llu\n", t->blk.capacity);
+	if (t->blk.capacity != capacity)
+		return "not the expected capacity";
+	size = t->blk.block_size;
+	last = t->blk.capacity - size / BLK_SECTOR;
+	memset(data, 0x5a, size);
+	memset(back, 0, size);
+	if ((why = blk_do(&t->blk, BLK_T_OUT, last, data, size)) != NULL ||
+	    (why = blk_do(&t->blk, BLK_T_IN, last, back, size)) != NULL)
+		return why;
+	return memcmp(data, back, size) == 0 ? NULL : "other data come back";
 }

@@ -19,6 +19,7 @@ static const struct {
 } table[] = {
 	{ "identify", test_identify, true },
 	{ "readonly", test_readonly, true },
+	{ "resize", test_resize, true },
 	{ "regs", test_regs, true },
 	{ "rw", test_rw, true },
 	{ "verify", test_verify, true },

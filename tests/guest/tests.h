@@ -55,6 +55,7 @@ const char *tests_open(struct tests *);
 /* test_ident.c: what the device says about itself. */
 const char *test_identify(struct tests *);
 const char *test_readonly(struct tests *);
+const char *test_resize(struct tests *);
 /* test_regs.c: the rules of the registers. */
 const char *test_regs(struct tests *);
 /* test_rw.c: one request after the other. */
