@@ -191,7 +191,7 @@ do_run(struct disk *d)
 		log_info("disk %s: attached again after death %llu",
 		    d->conf->name, (unsigned long long)d->deaths);
 	d->was_ready = true;
-	arm(d, HEALTHY_MS);
+	arm(d, d->host->healthy_ms != 0 ? d->host->healthy_ms : HEALTHY_MS);
 	d->host->ready(d->host->ctx, d);
 	disk_command_go(d);
 	return ON_NOTHING;

@@ -35,6 +35,7 @@ struct disk_host {
 	bool		 strict;
 	int		 gmem_fd;
 	uint64_t	 memory;	/* bytes */
+	unsigned	 healthy_ms;	/* deaths are forgotten; 0: 10 s */
 
 	void		*ctx;
 	/* It serves, for the first time or again: see disk_take_channel. */

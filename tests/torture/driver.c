@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The guest's driver under torture: SCORE_DEPTH requests in flight at any
+ * time, at random places that overlap, each block with its address and its
+ * generation.  A process of its own; it trusts the device in nothing.
+ *
+ * What a read may return.  A block's generation is the number of the write
+ * that was last issued to it.  The sync engine runs requests in the order of
+ * the avail ring and repeats them in that order, so a read returns at least
+ * what was issued before it, and at most what was issued until it ended.  An
+ * engine that completes in any order may return what no later write, issued
+ * alone and completed before the read was issued, has replaced: the floor.
+ */
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ring.h>
+#include <sys/eventfd.h>
+
+#include <err.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shm/gmem.h"
+#include "shm/shared.h"
+#include "tests/torture/score.h"
+
+#define DESCS		(SCORE_QUEUE_SIZE / SCORE_DEPTH)	/* a slot */
+#define SECTORS_MAX	8u		/* of one request */
+#define HOT		64u		/* sectors that are rewritten a lot */
+#define TOUCH_MAX	(UINT64_C(1) << 20)	/* bytes: size_max */
+#define WORDS		(SCORE_SECTOR / sizeof(uint64_t))
+#define PATIENCE_NS	UINT64_C(20000000000)
+#define SAID_MAX	10u		/* corrupt blocks that are named */
+
+struct block {
+	uint64_t	newest;		/* generation last issued */
+	uint64_t	floor;		/* no read returns an older one */
+	uint32_t	writing;	/* writes in flight */
+};
+
+struct slot {
+	uint32_t	type;
+	uint64_t	sector;
+	uint64_t	bytes;		/* 0: free, or no data */
+	uint64_t	gpa;		/* of the data */
+	bool		busy;
+	bool		touching;
+	unsigned	touches;	/* still to be issued */
+	uint64_t	least[SECTORS_MAX];	/* what a read may return */
+	bool		alone[SECTORS_MAX];	/* no other write in flight */
+	uint64_t	generation[SECTORS_MAX];	/* of a write */
+};
+
+struct driver {
+	const struct driver_setup *setup;
+	struct score	*score;
+	struct gmem	*gmem;
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t	 avail_idx;
+	uint16_t	 used_idx;
+	uint16_t	 shown_idx;
+	uint64_t	 seed;
+	uint64_t	 area;		/* bytes of data memory of a slot */
+	uint64_t	 touch_bytes;	/* of one request that touches */
+	uint32_t	 touch_round;
+	unsigned	 touches;	/* still to be completed */
+	unsigned	 in_flight;
+	struct block	*block;
+	struct slot	 slot[SCORE_DEPTH];
+};
+
+uint64_t
+score_clock(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void
+driver_fill(void *block, uint64_t sector, uint64_t generation)
+{
+	uint64_t *word = block;
+	size_t i;
+
+	for (i = 0; i < WORDS; i += 2) {
+		word[i] = sector;
+		word[i + 1] = generation;
+	}
+}
+
+static void
+add(uint64_t *counter, uint64_t n)
+{
+	shared_store(counter, shared_load(counter) + n);
+}
+
+static void *
+at(struct driver *d, uint64_t gpa, uint64_t bytes)
+{
+	void *p = gmem_at(d->gmem, gpa, bytes);
+
+	if (p == NULL)
+		errx(1, "torture: no guest memory at %#llx",
+		    (unsigned long long)gpa);
+	return p;
+}
+
+/* --- checking ----------------------------------------------------------- */
+
+static void
+corrupt(struct driver *d, uint64_t sector, const char *what, uint64_t found)
+{
+	add(&d->score->corrupt, 1);
+	if (d->score->corrupt <= SAID_MAX)
+		fprintf(stderr, "torture: sector %llu: %s: %llu, newest %llu\n",
+		    (unsigned long long)sector, what,
+		    (unsigned long long)found,
+		    (unsigned long long)d->block[sector].newest);
+}
+
+static void
+check_block(struct driver *d, const void *data, uint64_t sector,
+    uint64_t least)
+{
+	uint64_t word[WORDS];
+	size_t i;
+
+	memcpy(word, data, sizeof(word));
+	for (i = 0; i < WORDS; i += 2) {
+		if (word[i] != sector) {
+			corrupt(d, sector, "another address", word[i]);
+			return;
+		}
+		if (word[i + 1] != word[1]) {
+			corrupt(d, sector, "a torn block", word[i + 1]);
+			return;
+		}
+	}
+	if (word[1] < least)
+		corrupt(d, sector, "an old generation", word[1]);
+	if (word[1] > d->block[sector].newest)
+		corrupt(d, sector, "a generation of nobody", word[1]);
+}
+
+static void
+check_read(struct driver *d, const struct slot *s)
+{
+	const uint8_t *data = at(d, s->gpa, s->bytes);
+	uint64_t i, sector;
+
+	for (i = 0; i < s->bytes / SCORE_SECTOR; i++) {
+		sector = s->sector + i;
+		check_block(d, data + i * SCORE_SECTOR, sector,
+		    s->touching ? 0 : s->least[i]);
+	}
+}
+
+/* All has ended: each block is of the write that was issued last. */
+static void
+check_image(struct driver *d)
+{
+	int fd = open(d->setup->image, O_RDONLY | O_CLOEXEC);
+	uint64_t block[WORDS], sector;
+
+	if (fd == -1)
+		err(1, "torture: %s", d->setup->image);
+	for (sector = 0; sector < d->setup->sectors; sector++) {
+		if (pread(fd, block, sizeof(block),
+		    (off_t)(sector * SCORE_SECTOR)) != (ssize_t)sizeof(block))
+			err(1, "torture: sector %llu",
+			    (unsigned long long)sector);
+		check_block(d, block, sector, d->setup->unordered ?
+		    d->block[sector].floor : d->block[sector].newest);
+	}
+	close(fd);
+}
+
+/* --- requests ----------------------------------------------------------- */
+
+static void
+prepare_data(struct driver *d, struct slot *s)
+{
+	uint8_t *data = at(d, s->gpa, s->bytes);
+	uint64_t i, n = s->bytes / SCORE_SECTOR;
+	struct block *b = &d->block[s->sector];
+
+	for (i = 0; i < n; i++, b++, data += SCORE_SECTOR) {
+		if (s->type == VIRTIO_BLK_T_IN) {
+			driver_fill(data, UINT64_MAX, 0);
+			s->least[i] = d->setup->unordered ? b->floor :
+			    b->newest;
+			continue;
+		}
+		s->alone[i] = b->writing++ == 0;
+		s->generation[i] = ++b->newest;
+		driver_fill(data, s->sector + i, b->newest);
+	}
+}
+
+/* What kind, where: a third of all hits the same few sectors. */
+static void
+choose(struct driver *d, struct slot *s, unsigned index)
+{
+	uint64_t r = score_random(&d->seed);
+	uint64_t room = r % 3 == 0 ? HOT : d->setup->sectors;
+	uint64_t n = 1 + (r >> 8) % SECTORS_MAX;
+
+	s->touching = false;
+	s->bytes = n * SCORE_SECTOR;
+	s->sector = (r >> 16) % (room - n + 1);
+	s->type = (r >> 48) % 100 == 0 ? VIRTIO_BLK_T_FLUSH :
+	    (r >> 56) % 2 == 0 ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT;
+	s->gpa = SCORE_DATA_GPA + index * d->area +
+	    score_random(&d->seed) % (d->area / 4096) * 4096;
+	if (s->type == VIRTIO_BLK_T_FLUSH) {
+		s->bytes = s->sector = 0;
+		return;
+	}
+	prepare_data(d, s);
+}
+
+/* A long read, into the next part of the slot's memory. */
+static void
+choose_touch(struct driver *d, struct slot *s, unsigned index)
+{
+	uint64_t room = d->setup->sectors - d->touch_bytes / SCORE_SECTOR;
+
+	s->touching = true;
+	s->type = VIRTIO_BLK_T_IN;
+	s->sector = score_random(&d->seed) % (room + 1);
+	s->bytes = d->touch_bytes;
+	s->gpa = SCORE_DATA_GPA + index * d->area +
+	    --s->touches * d->touch_bytes;
+}
+
+static void
+put(struct driver *d, unsigned index)
+{
+	struct slot *s = &d->slot[index];
+	struct virtio_blk_outhdr header = {
+		.type = s->type, .sector = s->sector
+	};
+	uint16_t head = (uint16_t)(index * DESCS);
+	struct vring_desc *v = &d->desc[head];
+	bool in = s->type == VIRTIO_BLK_T_IN;
+
+	memcpy(at(d, SCORE_HEADER_GPA + index * 16, 16), &header, 16);
+	*(uint8_t *)at(d, SCORE_STATUS_GPA + index, 1) = 0xaa;
+	*v++ = (struct vring_desc) { SCORE_HEADER_GPA + index * 16, 16,
+	    VRING_DESC_F_NEXT, (uint16_t)(head + 1) };
+	if (s->bytes > 0) {
+		*v = (struct vring_desc) { s->gpa, (uint32_t)s->bytes,
+		    (uint16_t)(VRING_DESC_F_NEXT |
+		    (in ? VRING_DESC_F_WRITE : 0)), (uint16_t)(head + 2) };
+		v++;
+	}
+	*v = (struct vring_desc) { SCORE_STATUS_GPA + index, 1,
+	    VRING_DESC_F_WRITE, 0 };
+	shared_store(&d->avail->ring[d->avail_idx++ & (SCORE_QUEUE_SIZE - 1)],
+	    head);
+	s->busy = true;
+	d->in_flight++;
+}
+
+/* Make all that was put visible, and kick where the device wants it. */
+static void
+show(struct driver *d)
+{
+	if (d->shown_idx == d->avail_idx)
+		return;
+	d->shown_idx = d->avail_idx;
+	shared_store_release(&d->avail->idx, d->avail_idx);
+	/* Pairs with the device's, between its flag and its last look. */
+	shared_fence();
+	if ((shared_load(&d->used->flags) & VRING_USED_F_NO_NOTIFY) == 0 &&
+	    eventfd_write(d->setup->kick_fd, 1) == -1)
+		err(1, "torture: kick");
+}
+
+static void
+fill(struct driver *d, unsigned index)
+{
+	if (shared_load(&d->score->stop) != 0)
+		return;
+	if (d->slot[index].touches > 0)
+		choose_touch(d, &d->slot[index], index);
+	else
+		choose(d, &d->slot[index], index);
+	put(d, index);
+}
+
+/* --- completions -------------------------------------------------------- */
+
+static void
+complete_write(struct driver *d, const struct slot *s)
+{
+	uint64_t i, n = s->bytes / SCORE_SECTOR;
+	struct block *b = &d->block[s->sector];
+
+	for (i = 0; i < n; i++, b++) {
+		b->writing--;
+		if (s->alone[i] && s->generation[i] > b->floor)
+			b->floor = s->generation[i];
+	}
+}
+
+static void
+complete(struct driver *d, uint32_t head)
+{
+	unsigned index = head / DESCS;
+	struct slot *s = &d->slot[index];
+
+	if (head >= SCORE_QUEUE_SIZE || head % DESCS != 0 || !s->busy) {
+		add(&d->score->duplicated, 1);
+		return;
+	}
+	s->busy = false;
+	d->in_flight--;
+	if (s->touching)
+		d->touches--;
+	if (*(uint8_t *)at(d, SCORE_STATUS_GPA + index, 1) !=
+	    VIRTIO_BLK_S_OK)
+		add(&d->score->failed, 1);
+	else if (s->type == VIRTIO_BLK_T_IN)
+		check_read(d, s);
+	if (s->type == VIRTIO_BLK_T_OUT)
+		complete_write(d, s);
+	fill(d, index);
+}
+
+/* Returns whether there was something. */
+static bool
+reap(struct driver *d)
+{
+	uint16_t idx = shared_load_acquire(&d->used->idx);
+	uint16_t n = (uint16_t)(idx - d->used_idx), i;
+	uint64_t now = score_clock(), gap;
+
+	if (n == 0)
+		return false;
+	if (n > d->in_flight) {
+		add(&d->score->duplicated, n - d->in_flight);
+		errx(1, "torture: used.idx is %u ahead, %u are in flight", n,
+		    d->in_flight);
+	}
+	gap = now - shared_load(&d->score->progress_ns);
+	if (gap > shared_load(&d->score->gap_ns))
+		shared_store(&d->score->gap_ns, gap);
+	shared_store(&d->score->progress_ns, now);
+	for (i = 0; i < n; i++)
+		complete(d, shared_load(&d->used->ring[d->used_idx++ &
+		    (SCORE_QUEUE_SIZE - 1)].id));
+	add(&d->score->done, n);
+	show(d);
+	return true;
+}
+
+static void
+sleep_until_irq(struct driver *d)
+{
+	struct pollfd pfd = { .fd = d->setup->irq_fd, .events = POLLIN };
+	eventfd_t n;
+
+	if (poll(&pfd, 1, 1000) == 1)
+		(void)eventfd_read(d->setup->irq_fd, &n);
+}
+
+static void
+touch(struct driver *d)
+{
+	uint32_t round = shared_load(&d->score->touch);
+	unsigned i, each = (unsigned)(d->area / d->touch_bytes);
+
+	if (round == d->touch_round) {
+		if (d->touches == 0)
+			shared_store(&d->score->touched, round);
+		return;
+	}
+	d->touch_round = round;
+	for (i = 0; i < SCORE_DEPTH; i++) {
+		d->touches += each - d->slot[i].touches;
+		d->slot[i].touches = each;
+	}
+}
+
+static void
+run(struct driver *d)
+{
+	unsigned i;
+
+	shared_store(&d->score->progress_ns, score_clock());
+	for (i = 0; i < SCORE_DEPTH; i++)
+		fill(d, i);
+	show(d);
+	while (d->in_flight > 0) {
+		touch(d);
+		if (reap(d))
+			continue;
+		if (score_clock() - shared_load(&d->score->progress_ns) >
+		    PATIENCE_NS) {
+			add(&d->score->lost, d->in_flight);
+			return;
+		}
+		sleep_until_irq(d);
+	}
+}
+
+int
+driver_run(const struct driver_setup *setup)
+{
+	struct driver *d = calloc(1, sizeof(*d));
+
+	if (d == NULL || (d->block = calloc(setup->sectors,
+	    sizeof(*d->block))) == NULL)
+		err(1, "torture");
+	d->setup = setup;
+	d->score = setup->score;
+	d->seed = setup->seed;
+	if ((d->gmem = gmem_open(setup->gmem_fd, setup->memory)) == NULL)
+		err(1, "torture: guest memory");
+	d->area = (setup->memory - SCORE_DATA_GPA) / SCORE_DEPTH / 4096 * 4096;
+	d->touch_bytes = TOUCH_MAX < d->area ? TOUCH_MAX : d->area;
+	d->desc = at(d, SCORE_DESC_GPA, 1);
+	d->avail = at(d, SCORE_AVAIL_GPA, 1);
+	d->used = at(d, SCORE_USED_GPA, 1);
+	run(d);
+	if (d->score->lost == 0)
+		check_image(d);
+	gmem_close(d->gmem);
+	free(d->block);
+	free(d);
+	return 0;
+}

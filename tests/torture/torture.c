@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Kill blkd at random instants, under full load, as often as is asked for.
+ *
+ * A program for tests: it is the monitor of one disk, with the product's own
+ * code for its life (vmmd/disk.c, children.c, spawn.c) and the product's
+ * blkd.  The guest's driver is a process of its own (driver.c); the vm
+ * process is left out, registers are written from here.
+ *
+ * Prints one line; exits 1 if anything was lost, duplicated or corrupt.
+ */
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_mmio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "proto/chan.h"
+#include "shm/memfd.h"
+#include "shm/shared.h"
+#include "shm/state.h"
+#include "tests/torture/score.h"
+#include "util/log.h"
+#include "vmmd/children.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+
+#define LIVE		0xf		/* status of a running device */
+#define LIMIT_S		60		/* without a step of any kind */
+#define SOON_US		20000		/* a kill follows READY within this */
+
+struct options {
+	unsigned	kills;
+	unsigned	seconds;	/* at most; 0: any */
+	uint64_t	memory;		/* bytes */
+	uint64_t	image;		/* bytes */
+	uint64_t	seed;
+	bool		touch;		/* all memory, before each kill */
+	bool		unordered;
+	bool		verbose;
+	const char	*path;
+	const char	*blkd;
+};
+
+struct torture {
+	struct options		 o;
+	struct event_base	*base;
+	struct event		*timer;
+	struct disk_host	 host;
+	struct conf_disk	 conf;
+	struct disk		*disk;
+	const struct state	*state;
+	struct score		*score;
+	int			 channel;
+	pid_t			 driver;
+	uint64_t		 seed;
+	uint64_t		 began_ns;
+	uint64_t		 killed_ns;	/* 0: not since the last sample */
+	unsigned		 kills;
+	unsigned		 again;		/* before the last had recovered */
+	unsigned		 respawns;
+	unsigned		 nsamples;
+	uint64_t		*sample;	/* outages, ns */
+	bool			 ending;
+	bool			 broken;
+};
+
+/* --- the vm's part: registers ------------------------------------------- */
+
+static void
+ask(struct torture *t, const void *packet, enum proto_type type, struct msg *m)
+{
+	enum proto_error error;
+
+	if (chan_send(t->channel, packet, NULL, 0) == -1)
+		err(1, "torture: register access");
+	if ((error = chan_recv(t->channel, m)) != PROTO_OK)
+		errx(1, "torture: no %s: %s", proto_name((uint16_t)type),
+		    proto_error(error));
+	if (m->hdr.m_type != type)
+		errx(1, "torture: %s instead of %s", proto_name(m->hdr.m_type),
+		    proto_name((uint16_t)type));
+}
+
+static void
+reg_write(struct torture *t, uint32_t offset, uint32_t value)
+{
+	struct proto_mmio_write q = {
+		.m_offset = offset, .m_size = 4, .m_value = value
+	};
+	struct msg m;
+
+	chan_header(&q.m_hdr, PROTO_MMIO_WRITE, 1);
+	ask(t, &q, PROTO_MMIO_ACK, &m);
+}
+
+static uint32_t
+reg_read(struct torture *t, uint32_t offset)
+{
+	struct proto_mmio_read q = { .m_offset = offset, .m_size = 4 };
+	struct msg m;
+
+	chan_header(&q.m_hdr, PROTO_MMIO_READ, 1);
+	ask(t, &q, PROTO_MMIO_DATA, &m);
+	return (uint32_t)m.mmio_data.m_value;
+}
+
+static void
+go_live(struct torture *t)
+{
+	const uint32_t writes[][2] = {
+		{ VIRTIO_MMIO_STATUS, 0 },
+		{ VIRTIO_MMIO_STATUS, 1 },
+		{ VIRTIO_MMIO_STATUS, 3 },
+		{ VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0 },
+		{ VIRTIO_MMIO_DRIVER_FEATURES, 1u << VIRTIO_BLK_F_FLUSH },
+		{ VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1 },
+		{ VIRTIO_MMIO_DRIVER_FEATURES,
+		    1u << (VIRTIO_F_VERSION_1 - 32) },
+		{ VIRTIO_MMIO_STATUS, 0xb },
+		{ VIRTIO_MMIO_QUEUE_SEL, 0 },
+		{ VIRTIO_MMIO_QUEUE_NUM, SCORE_QUEUE_SIZE },
+		{ VIRTIO_MMIO_QUEUE_DESC_LOW, SCORE_DESC_GPA },
+		{ VIRTIO_MMIO_QUEUE_AVAIL_LOW, SCORE_AVAIL_GPA },
+		{ VIRTIO_MMIO_QUEUE_USED_LOW, SCORE_USED_GPA },
+		{ VIRTIO_MMIO_QUEUE_READY, 1 },
+		{ VIRTIO_MMIO_STATUS, LIVE },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
+		reg_write(t, writes[i][0], writes[i][1]);
+}
+
+/* --- the driver's process ----------------------------------------------- */
+
+static void
+start_driver(struct torture *t)
+{
+	pid_t parent = getpid();
+	struct disk_vm_part part;
+	struct driver_setup setup;
+
+	disk_describe(t->disk, &part);
+	setup = (struct driver_setup) {
+		.score = t->score,
+		.gmem_fd = t->host.gmem_fd,
+		.memory = t->o.memory,
+		.kick_fd = part.kick_fd[0],
+		.irq_fd = part.irq_fd,
+		.image = t->o.path,
+		.sectors = t->o.image / SCORE_SECTOR,
+		.seed = score_random(&t->seed),
+		.unordered = t->o.unordered,
+	};
+	if ((t->driver = fork()) == -1)
+		err(1, "torture: fork");
+	if (t->driver > 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	_exit(driver_run(&setup));
+}
+
+/* Does it live?  Its end is everybody's. */
+static bool
+driver_lives(struct torture *t)
+{
+	int status;
+
+	if (t->driver != 0 && waitpid(t->driver, &status, WNOHANG) ==
+	    t->driver) {
+		t->driver = 0;
+		if (status != 0 || !t->ending)
+			t->broken = true;
+	}
+	return t->driver != 0;
+}
+
+/* --- kills --------------------------------------------------------------- */
+
+static void
+arm(struct torture *t, uint64_t us)
+{
+	struct timeval tv = {
+		(time_t)(us / 1000000), (suseconds_t)(us % 1000000)
+	};
+
+	event_add(t->timer, &tv);
+}
+
+/* What the last kill has cost, if the driver has gone on since. */
+static void
+take_sample(struct torture *t)
+{
+	uint64_t gap;
+
+	if (t->killed_ns == 0)
+		return;
+	if (shared_load(&t->score->progress_ns) <= t->killed_ns) {
+		t->again++;
+		return;
+	}
+	gap = shared_load(&t->score->gap_ns);
+	t->sample[t->nsamples++] = gap;
+	if (t->o.verbose)
+		fprintf(stderr, "kill %u: %.3f ms\n", t->kills,
+		    (double)gap / 1e6);
+}
+
+static void
+kill_it(struct torture *t)
+{
+	struct proto_disk_status status;
+
+	disk_status(t->disk, &status);
+	take_sample(t);
+	if (status.m_pid <= 0)
+		return;
+	shared_store(&t->score->gap_ns, 0);
+	t->killed_ns = score_clock();
+	kill((pid_t)status.m_pid, SIGKILL);
+	t->kills++;
+}
+
+static void
+finish(struct torture *t)
+{
+	take_sample(t);
+	t->killed_ns = 0;
+	t->ending = true;
+	shared_store(&t->score->stop, 1);
+}
+
+static bool
+is_enough(const struct torture *t)
+{
+	return t->kills >= t->o.kills || (t->o.seconds != 0 &&
+	    score_clock() - t->began_ns >
+	    t->o.seconds * UINT64_C(1000000000));
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct torture *t = arg;
+
+	(void)fd;
+	(void)what;
+	if (!driver_lives(t)) {
+		disk_stop(t->disk);
+		return;
+	}
+	if (t->ending) {
+		arm(t, 1000);
+		return;
+	}
+	if (t->o.touch && shared_load(&t->score->touched) !=
+	    shared_load(&t->score->touch)) {
+		arm(t, 1000);
+		return;
+	}
+	/* Not before the guest has gone on since the last one. */
+	if (t->killed_ns != 0 && score_random(&t->seed) % 16 != 0 &&
+	    shared_load(&t->score->progress_ns) <= t->killed_ns) {
+		arm(t, 1000);
+		return;
+	}
+	if (is_enough(t)) {
+		finish(t);
+		arm(t, 1000);
+		return;
+	}
+	kill_it(t);
+	/* If no READY comes, because this one dies too: again. */
+	arm(t, 100000);
+}
+
+static void
+on_ready(void *ctx, struct disk *disk)
+{
+	struct torture *t = ctx;
+	uint64_t us;
+
+	if (t->channel != -1)
+		close(t->channel);
+	t->channel = disk_take_channel(disk);
+	if (t->driver == 0 && !t->ending) {
+		go_live(t);
+		start_driver(t);
+	} else
+		t->respawns++;
+	if (reg_read(t, VIRTIO_MMIO_STATUS) != LIVE)
+		errx(1, "torture: the device has lost its status");
+	if (t->ending)
+		return;
+	if (t->o.touch)
+		shared_store(&t->score->touch,
+		    shared_load(&t->score->touch) + 1);
+	/* One in eight dies while it still replays. */
+	us = score_random(&t->seed);
+	us = us % 8 == 0 ? us % 300 : us % SOON_US;
+	arm(t, us);
+}
+
+static void
+on_failed(void *ctx, struct disk *disk, enum exitcode_reason reason)
+{
+	struct torture *t = ctx;
+
+	(void)reason;
+	t->broken = true;
+	disk_stop(disk);
+}
+
+static void
+on_gone(void *ctx, struct disk *disk)
+{
+	struct torture *t = ctx;
+
+	(void)disk;
+	event_base_loopbreak(t->base);
+}
+
+static void
+on_answered(void *ctx, struct disk *disk, const struct disk_asker *asker,
+    int error, const char *text)
+{
+	(void)ctx;
+	(void)disk;
+	(void)asker;
+	(void)error;
+	(void)text;
+}
+
+/* --- the whole ------------------------------------------------------------ */
+
+static void
+make_image(const struct options *o)
+{
+	int fd = open(o->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	uint8_t block[SCORE_SECTOR];
+	uint64_t sector;
+
+	if (fd == -1)
+		err(1, "torture: %s", o->path);
+	for (sector = 0; sector < o->image / SCORE_SECTOR; sector++) {
+		driver_fill(block, sector, 0);
+		if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block))
+			err(1, "torture: %s", o->path);
+	}
+	close(fd);
+}
+
+static void
+make(struct torture *t)
+{
+	struct disk_vm_part part;
+
+	t->channel = -1;
+	t->seed = t->o.seed;
+	t->sample = calloc(t->o.kills + 1, sizeof(*t->sample));
+	t->score = mmap(NULL, sizeof(*t->score), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	t->base = event_base_new();
+	if (t->sample == NULL || t->score == MAP_FAILED || t->base == NULL)
+		err(1, "torture");
+	t->timer = evtimer_new(t->base, on_timer, t);
+	make_image(&t->o);
+	t->conf = (struct conf_disk) {
+		.name = "torture", .queues = 1,
+		.queue_size = SCORE_QUEUE_SIZE, .block_size = 512,
+	};
+	snprintf(t->conf.path, sizeof(t->conf.path), "%s", t->o.path);
+	t->host = (struct disk_host) {
+		.base = t->base,
+		.children = children_new(t->base),
+		.blkd = t->o.blkd,
+		.gmem_fd = memfd_make("gmem", t->o.memory),
+		.memory = t->o.memory,
+		.healthy_ms = 1,
+		.ctx = t,
+		.ready = on_ready,
+		.failed = on_failed,
+		.gone = on_gone,
+		.answered = on_answered,
+	};
+	if (t->timer == NULL || t->host.children == NULL ||
+	    t->host.gmem_fd == -1)
+		err(1, "torture");
+	if (disk_new(&t->host, &t->conf, 0, &t->disk) != EXITCODE_NONE)
+		errx(1, "torture: no disk");
+	disk_describe(t->disk, &part);
+	t->state = state_map_readonly(part.state_fd, 1, SCORE_QUEUE_SIZE);
+	if (t->state == NULL)
+		err(1, "torture: state");
+}
+
+static int
+by_size(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static double
+percentile(const struct torture *t, unsigned percent)
+{
+	if (t->nsamples == 0)
+		return 0;
+	return (double)t->sample[(t->nsamples - 1) * percent / 100] / 1e6;
+}
+
+/* Returns the exit status. */
+static int
+report(struct torture *t)
+{
+	const struct score *s = t->score;
+	uint64_t replayed = shared_load(
+	    &t->state->queue[0].s_counters.s_value[COUNTER_REPLAYED]);
+
+	qsort(t->sample, t->nsamples, sizeof(*t->sample), by_size);
+	printf("kills %u, respawns %u, killed before the guest went on %u,"
+	    " requests %llu, replayed %llu, lost %llu, duplicated %llu,"
+	    " corrupt %llu, failed %llu, outage ms: p50 %.3f p99 %.3f"
+	    " max %.3f\n",
+	    t->kills, t->respawns, t->again, (unsigned long long)s->done,
+	    (unsigned long long)replayed, (unsigned long long)s->lost,
+	    (unsigned long long)s->duplicated, (unsigned long long)s->corrupt,
+	    (unsigned long long)s->failed, percentile(t, 50),
+	    percentile(t, 99), percentile(t, 100));
+	if (t->broken || s->lost + s->duplicated + s->corrupt + s->failed > 0)
+		return 1;
+	if (t->kills > 10 && replayed == 0) {
+		puts("nothing was replayed: the kills came too late");
+		return 1;
+	}
+	return 0;
+}
+
+static void
+release(struct torture *t)
+{
+	disk_free(t->disk);
+	children_free(t->host.children);
+	state_unmap(t->state);
+	event_free(t->timer);
+	event_base_free(t->base);
+	close(t->host.gmem_fd);
+	if (t->channel != -1)
+		close(t->channel);
+	munmap(t->score, sizeof(*t->score));
+	free(t->sample);
+	unlink(t->o.path);
+}
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: torture [-tuv] [-i image_mib] [-k kills]"
+	    " [-m memory_mib]\n\t[-S seed] [-s seconds] blkd image\n");
+	exit(64);
+}
+
+static void
+parse(struct options *o, int argc, char **argv)
+{
+	int c;
+
+	*o = (struct options) {
+		.kills = 500, .memory = UINT64_C(64) << 20,
+		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
+	};
+	while ((c = getopt(argc, argv, "i:k:m:S:s:tuv")) != -1) {
+		switch (c) {
+		case 'i':
+			o->image = strtoull(optarg, NULL, 10) << 20;
+			break;
+		case 'k':
+			o->kills = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'm':
+			o->memory = strtoull(optarg, NULL, 10) << 20;
+			break;
+		case 'S':
+			o->seed = strtoull(optarg, NULL, 10) | 1;
+			break;
+		case 's':
+			o->seconds = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 't':
+			o->touch = true;
+			break;
+		case 'u':
+			o->unordered = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (argc - optind != 2 || o->memory < UINT64_C(32) << 20 ||
+	    o->image < UINT64_C(1) << 20)
+		usage();
+	o->blkd = argv[optind];
+	o->path = argv[optind + 1];
+}
+
+int
+main(int argc, char **argv)
+{
+	struct torture t = { .kills = 0 };
+	int status;
+
+	parse(&t.o, argc, argv);
+	log_open("torture", LOG_TO_STDERR, t.o.verbose ? LOG_LEVEL_DEBUG :
+	    LOG_LEVEL_ERROR);
+	printf("seed %llu\n", (unsigned long long)t.o.seed);
+	fflush(stdout);
+	make(&t);
+	t.began_ns = score_clock();
+	disk_start(t.disk);
+	event_base_dispatch(t.base);
+	status = report(&t);
+	release(&t);
+	return status;
+}
