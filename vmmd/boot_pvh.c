@@ -168,8 +168,11 @@ load_segment(struct elf *elf, const struct segment *s, struct fail *fail)
 	if (s->paddr < LAYOUT_KERNEL || s->paddr >= boot_low_end(gmem) ||
 	    gmem_at(gmem, s->paddr, s->memsz) == NULL)
 		return fail_set(fail, ENOMEM,
-		    "the kernel does not fit: it wants %ju KiB at 0x%jx",
-		    (uintmax_t)(s->memsz >> 10), (uintmax_t)s->paddr);
+		    "the kernel does not fit: it wants %ju bytes at 0x%jx, and"
+		    " there is memory from 0x%jx to 0x%jx",
+		    (uintmax_t)s->memsz, (uintmax_t)s->paddr,
+		    (uintmax_t)LAYOUT_KERNEL,
+		    (uintmax_t)boot_low_end(gmem));
 	if (boot_file_load(&elf->job->kernel, s->offset, s->filesz, gmem,
 	    s->paddr) == -1)
 		return fail_errno(fail, "the kernel cannot be read");

@@ -104,6 +104,7 @@ guest_new(const struct guest_setup *setup, struct fail *fail)
 	}
 	g->kvm = kvm_new(fd_move(&kvm), fail);
 	if (g->kvm == NULL || add_memory(g, gmem, fail) == -1 ||
+	    kvm_add_interrupts(g->kvm, fail) == -1 ||
 	    add_devices(g, &in, &out, fail) == -1)
 		goto out;
 	rc = 0;

@@ -94,7 +94,6 @@ get_cpuid(struct kvm *kvm, struct fail *fail)
 static int
 make_vm(struct kvm *kvm, struct fail *fail)
 {
-	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	uint64_t identity = LAYOUT_KVM_IDENTITY;
 
 	do {
@@ -105,10 +104,6 @@ make_vm(struct kvm *kvm, struct fail *fail)
 	if (ioctl(kvm->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity) == -1 ||
 	    ioctl(kvm->vm, KVM_SET_TSS_ADDR, LAYOUT_KVM_TSS) == -1)
 		return fail_errno(fail, "KVM refuses its own memory");
-	if (ioctl(kvm->vm, KVM_CREATE_IRQCHIP, 0) == -1)
-		return fail_errno(fail, "KVM makes no interrupt controller");
-	if (ioctl(kvm->vm, KVM_CREATE_PIT2, &pit) == -1)
-		return fail_errno(fail, "KVM makes no timer");
 	return 0;
 }
 
@@ -164,6 +159,18 @@ kvm_add_memory(struct kvm *kvm, const struct gmem *gmem, struct fail *fail)
 			    "KVM refuses %ju MiB of memory",
 			    (uintmax_t)(r->bytes >> 20));
 	}
+	return 0;
+}
+
+int
+kvm_add_interrupts(struct kvm *kvm, struct fail *fail)
+{
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+
+	if (ioctl(kvm->vm, KVM_CREATE_IRQCHIP, 0) == -1)
+		return fail_errno(fail, "KVM makes no interrupt controller");
+	if (ioctl(kvm->vm, KVM_CREATE_PIT2, &pit) == -1)
+		return fail_errno(fail, "KVM makes no timer");
 	return 0;
 }
 

@@ -15,8 +15,9 @@ struct kvm;
 struct kvm_run;
 
 /*
- * Make a virtual machine with an interrupt controller and a timer.  `sys` is
- * /dev/kvm, and becomes ours, also on failure.  NULL and the failure.
+ * Make a virtual machine.  `sys` is /dev/kvm, and becomes ours, also on
+ * failure.  NULL and the failure.  Then, in this order: kvm_add_memory,
+ * kvm_add_interrupts, the rest.
  */
 struct kvm	*kvm_new(int sys, struct fail *);
 void		 kvm_free(struct kvm *);	/* NULL is fine */
@@ -24,6 +25,11 @@ void		 kvm_free(struct kvm *);	/* NULL is fine */
 /* Give it the memory, which must outlive it. */
 int		 kvm_add_memory(struct kvm *, const struct gmem *,
 		    struct fail *);
+/*
+ * Give it the interrupt controllers and a timer.  After the memory: KVM of
+ * Linux 6.18 changes a machine's memory 4 ms faster while it has none.
+ */
+int		 kvm_add_interrupts(struct kvm *, struct fail *);
 /* A 4-byte write of `match` to gpa signals the eventfd, and does not exit. */
 int		 kvm_add_ioeventfd(struct kvm *, uint64_t gpa, uint32_t match,
 		    int eventfd, struct fail *);
