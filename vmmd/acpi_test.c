@@ -5,6 +5,8 @@
  */
 #include "config.h"
 
+#include <sys/wait.h>
+
 #include <atf-c.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -131,6 +133,27 @@ expect(const char *file, const char *pattern)
 	regfree(&regex);
 }
 
+/* Run a program, its output into "log"; its exit status, or -1. */
+static int
+run(const char *const argv[])
+{
+	pid_t pid;
+	int fd, status;
+
+	fflush(NULL);
+	pid = fork();
+	ATF_REQUIRE(pid != -1);
+	if (pid == 0) {
+		fd = open("log", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	ATF_REQUIRE_EQ(pid, waitpid(pid, &status, 0));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 ATF_TC_WITHOUT_HEAD(tables__iasl_reads_them);
 ATF_TC_BODY(tables__iasl_reads_them, tc)
 {
@@ -139,7 +162,7 @@ ATF_TC_BODY(tables__iasl_reads_them, tc)
 	uint32_t i;
 
 	(void)tc;
-	if (system("iasl -v >/dev/null 2>&1") != 0)
+	if (run((const char *const []) { "iasl", "-v", NULL }) != 0)
 		atf_tc_skip("iasl does not run (install: acpica-tools)");
 	ATF_REQUIRE(acpi_make(tables, sizeof(tables), LAYOUT_ACPI, 2,
 	    PROTO_DISKS_MAX) > 0);
@@ -148,8 +171,10 @@ ATF_TC_BODY(tables__iasl_reads_them, tc)
 	write_table("facp.dat", fadt);
 	write_table("apic.dat", table_at(word(x + 44, 8), "APIC"));
 	write_table("dsdt.dat", table_at(word(fadt + 140, 8), "DSDT"));
-	ATF_REQUIRE_EQ(0, system("iasl -d facp.dat apic.dat dsdt.dat >log"
-	    " 2>&1 && iasl dsdt.dsl >>log 2>&1"));
+	ATF_REQUIRE_EQ(0, run((const char *const []) { "iasl", "-d",
+	    "facp.dat", "apic.dat", "dsdt.dat", NULL }));
+	ATF_REQUIRE_EQ(0, run((const char *const []) { "iasl", "dsdt.dsl",
+	    NULL }));
 	expect("log", "0 Errors, 0 Warnings");
 	expect("facp.dsl", "Hardware Reduced .V5. : 1");
 	expect("facp.dsl", "Reset Register Supported .V2. : 1");

@@ -55,7 +55,7 @@ set_timeout(const struct blkchan *bc, int fd)
 {
 	struct timeval tv = {
 		.tv_sec = bc->timeout_ms / 1000,
-		.tv_usec = bc->timeout_ms % 1000 * 1000,
+		.tv_usec = (suseconds_t)(bc->timeout_ms % 1000) * 1000,
 	};
 
 	/* Fails for what is no socket alone: then so will the access. */

@@ -460,7 +460,7 @@ ATF_TC_BODY(setup__doorbell_must_be_one, tc)
 
 	(void)tc;
 	blkd = new_end(&s.channel);
-	s.doorbell = memfd_make("doorbell", 2 * DOORBELL_BYTES);
+	s.doorbell = memfd_make("doorbell", UINT64_C(2) * DOORBELL_BYTES);
 	ATF_CHECK(blkchan_new(&s) == NULL);
 	ATF_CHECK_EQ(EINVAL, errno);
 	/* the channel went with it */

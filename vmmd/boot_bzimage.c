@@ -119,13 +119,13 @@ put_page_tables(const struct gmem *gmem)
 	if (boot_put(gmem, pt, table, sizeof(table)) == -1)
 		return -1;
 	for (g = 0; g < PT_GIBS; g++)
-		table[g] = (pt + (2 + g) * 4096) | flags;
+		table[g] = (pt + (2 + (uint64_t)g) * 4096) | flags;
 	if (boot_put(gmem, pt + 4096, table, sizeof(table)) == -1)
 		return -1;
 	for (g = 0; g < PT_GIBS; g++) {
 		for (i = 0; i < PT_ENTRIES; i++, gpa += UINT64_C(2) << 20)
 			table[i] = gpa | flags | PT_LARGE;
-		if (boot_put(gmem, pt + (2 + g) * 4096, table,
+		if (boot_put(gmem, pt + (2 + (uint64_t)g) * 4096, table,
 		    sizeof(table)) == -1)
 			return -1;
 	}

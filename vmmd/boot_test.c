@@ -24,7 +24,7 @@
 #define MIB		(UINT64_C(1) << 20)
 #define MEMORY		(64 * MIB)
 #define SETUP_SECTS	4
-#define PROPER		((SETUP_SECTS + 1) * 512)
+#define PROPER		((size_t)(SETUP_SECTS + 1) * 512)
 #define BZ_BYTES	(PROPER + 8192)
 #define ELF_BYTES	16384
 #define ELF_LOAD	4096		/* file offset of the segment */
@@ -150,13 +150,13 @@ make_elf(uint8_t elf[ELF_BYTES])
 	struct note *n = (struct note *)(elf + ELF_NOTE);
 
 	memset(elf, 0, ELF_BYTES);
-	memcpy(e->ehdr.e_ident, ELFMAG, SELFMAG);
-	e->ehdr.e_ident[EI_CLASS] = ELFCLASS32;
-	e->ehdr.e_ident[EI_DATA] = ELFDATA2LSB;
-	e->ehdr.e_machine = EM_386;
-	e->ehdr.e_phoff = offsetof(struct elf32, phdr);
-	e->ehdr.e_phentsize = sizeof(e->phdr[0]);
-	e->ehdr.e_phnum = 2;
+	e->ehdr = (Elf32_Ehdr) {
+		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32,
+		    ELFDATA2LSB },
+		.e_machine = EM_386,
+		.e_phoff = offsetof(struct elf32, phdr),
+		.e_phentsize = sizeof(e->phdr[0]), .e_phnum = 2,
+	};
 	e->phdr[0] = (Elf32_Phdr) { .p_type = PT_LOAD, .p_offset = ELF_LOAD,
 	    .p_paddr = 0x100000, .p_filesz = 4096, .p_memsz = 8192 };
 	e->phdr[1] = (Elf32_Phdr) { .p_type = PT_NOTE, .p_offset = ELF_NOTE,
@@ -395,7 +395,7 @@ ATF_TC_BODY(loaders__survive_any_bit, tc)
 	make_bz(bz);
 	make_elf(elf);
 	setup(&f, bz, sizeof(bz), 32 * MIB);
-	for (bit = 0x1f0 * 8; bit < 0x270 * 8; bit++) {
+	for (bit = (size_t)0x1f0 * 8; bit < (size_t)0x270 * 8; bit++) {
 		bz[bit / 8] ^= 1u << bit % 8;
 		ATF_REQUIRE(pwrite(f.job.kernel.fd, bz, 1024, 0) == 1024);
 		(void)load(&f);
