@@ -9,6 +9,7 @@
  *	replace	is ready, then asks to be replaced (its first time)
  *	garbage	is ready, then sends what is no message (its first time)
  *	stay	is ready, and does not obey DETACH
+ *	deaf	is ready, and answers no command
  *
  * Anything else: is ready, and exits 0 at DETACH.  With an argument "fds" it
  * prints its descriptors and environment on stderr and exits; with "lock" and
@@ -103,10 +104,40 @@ hold_lock(const char *path)
 	return 0;
 }
 
+static void
+answer_command(const struct msg *m)
+{
+	struct proto_blk_resized resized = { .m_capacity = 4711 };
+	struct proto_empty empty;
+
+	switch (m->hdr.m_type) {
+	case PROTO_BLK_RESIZE:
+		chan_header(&resized.m_hdr, PROTO_BLK_RESIZED,
+		    m->hdr.m_sequence);
+		chan_send(SPAWN_CHANNEL_FD, &resized, NULL, 0);
+		return;
+	case PROTO_BLK_PAUSE:
+		chan_header(&empty.m_hdr, PROTO_BLK_PAUSED,
+		    m->hdr.m_sequence);
+		break;
+	case PROTO_BLK_RESUME:
+		chan_header(&empty.m_hdr, PROTO_BLK_RESUMED,
+		    m->hdr.m_sequence);
+		break;
+	case PROTO_BLK_LIMITS:
+		chan_header(&empty.m_hdr, PROTO_BLK_LIMITED,
+		    m->hdr.m_sequence);
+		break;
+	default:
+		return;
+	}
+	chan_send(SPAWN_CHANNEL_FD, &empty, NULL, 0);
+}
+
 int
 main(int argc, char **argv)
 {
-	bool stay = false;
+	bool stay = false, deaf = false;
 	struct msg m;
 	int backing = -1;
 
@@ -122,11 +153,16 @@ main(int argc, char **argv)
 			/* Held, as a blkd would: the fence is on it. */
 			backing = msg_take_fd(&m, PROTO_ATTACH_BACKING);
 			stay = strcmp((char *)m.attach.m_serial, "stay") == 0;
+			deaf = strcmp((char *)m.attach.m_serial, "deaf") == 0;
 			answer_attach(&m.attach);
 			break;
 		case PROTO_BLK_DETACH:
 			if (!stay)
 				return 0;
+			break;
+		default:
+			if (!deaf)
+				answer_command(&m);
 			break;
 		}
 		msg_clear(&m);
