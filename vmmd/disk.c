@@ -528,6 +528,17 @@ disk_renew(struct disk *d)
 	disk_handle(d, ON_RENEW);
 }
 
+bool
+disk_can_reopen(const struct disk *d)
+{
+	int fd = image_reopen(&d->fds.image);
+
+	if (fd == -1)
+		return false;
+	close(fd);
+	return true;
+}
+
 unsigned
 disk_index(const struct disk *d)
 {

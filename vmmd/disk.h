@@ -102,6 +102,8 @@ void		disk_ask(struct disk *, const struct proto_vm_ask *,
 		    const struct disk_asker *);
 void		disk_status(const struct disk *, struct proto_disk_status *);
 const char	*disk_name(const struct disk *);
+/* Can the image be opened once more, with the rights that are in force? */
+bool		 disk_can_reopen(const struct disk *);
 
 /* The table, for tests: each state and event has a name. */
 const char	*disk_state_name(const struct disk *);

@@ -123,6 +123,7 @@ run_monitor(const struct arguments *args, const struct conf *conf)
 		.conf = conf,
 		.vmmd = absolute("/proc/self/exe", vmmd),
 		.blkd = absolute(args->blkd, blkd),
+		.pid_file = args->pid_file,
 		.running = daemon_detach,
 	};
 	struct monitor_result result;

@@ -11,6 +11,9 @@
 #include <sys/ioctl.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +32,7 @@
 #include "vmmd/machine.h"
 #include "vmmd/monitor.h"
 #include "vmmd/operator.h"
+#include "vmmd/privilege.h"
 #include "vmmd/tty.h"
 #include "vmmd/users.h"
 
@@ -383,6 +387,46 @@ make_disks(struct monitor *mon)
 	return reason;
 }
 
+static bool
+can_remove(const char *path)
+{
+	char copy[PATH_MAX];
+
+	if (path == NULL || path[0] == '\0')
+		return true;
+	snprintf(copy, sizeof(copy), "%s", path);
+	return faccessat(AT_FDCWD, dirname(copy), W_OK | X_OK,
+	    AT_EACCESS) == 0;
+}
+
+/* Would all that comes work with the rights that are in force? */
+static bool
+can_go_on(void *arg)
+{
+	struct monitor *mon = arg;
+	size_t i;
+
+	for (i = 0; i < mon->ndisks; i++) {
+		if (!disk_can_reopen(mon->disk[i]))
+			return false;
+	}
+	return faccessat(AT_FDCWD, mon->options->blkd, X_OK,
+	    AT_EACCESS) == 0 &&
+	    faccessat(AT_FDCWD, mon->options->vmmd, X_OK, AT_EACCESS) == 0 &&
+	    can_remove(mon->listener.path) &&
+	    can_remove(mon->options->pid_file);
+}
+
+static enum exitcode_reason
+drop_privileges(struct monitor *mon)
+{
+	if (privilege_drop(can_go_on, mon) == 0)
+		return EXITCODE_NONE;
+	log_error("cannot drop capabilities: %s: see what started vmmd",
+	    strerror(errno));
+	return EXITCODE_SANDBOX;
+}
+
 /* Everything that can fail without a process to clean up. */
 static enum exitcode_reason
 prepare(struct monitor *mon)
@@ -404,7 +448,10 @@ prepare(struct monitor *mon)
 	if (reason != EXITCODE_NONE)
 		return reason;
 	fill_hosts(mon);
-	return make_disks(mon);
+	reason = make_disks(mon);
+	if (reason != EXITCODE_NONE)
+		return reason;
+	return drop_privileges(mon);
 }
 
 /* All at once: none needs another to get ready. */
