@@ -152,6 +152,48 @@ send_one(struct fuzz_input *in, int control, int mmio, int mmio_theirs)
 		close(fd[i]);
 }
 
+/* --- the loop ------------------------------------------------------------ */
+
+#define PACKETS_MAX	64u
+#define TURNS_AFTER	3u	/* so that the last packet is heard */
+
+struct peers {
+	struct fuzz_input	 in;
+	struct event		*turn;
+	int			 control, mmio;	/* ours */
+	int			 mmio_theirs;
+	unsigned		 turns;
+	unsigned		 after;
+};
+
+static void
+drain(int fd)
+{
+	char sink[PROTO_PACKET_MAX];
+
+	while (recv(fd, sink, sizeof(sink), MSG_DONTWAIT) > 0)
+		;
+}
+
+/* A packet each turn of the loop; then the monitor goes. */
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval now;
+	struct peers *p = arg;
+
+	(void)fd;
+	(void)what;
+	drain(p->control);
+	drain(p->mmio);
+	if (p->in.left > 0 && p->turns++ < PACKETS_MAX)
+		send_one(&p->in, p->control, p->mmio, p->mmio_theirs);
+	else if (p->after++ == TURNS_AFTER)
+		shutdown(p->control, SHUT_WR);
+	if (p->after <= TURNS_AFTER)
+		event_add(p->turn, &now);
+}
+
 static int
 lowest_free(void)
 {
@@ -161,31 +203,40 @@ lowest_free(void)
 	return fd;
 }
 
-int
-LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void
+run(struct event_base *base, const uint8_t *data, size_t size)
 {
-	struct fuzz_input in = { data, size };
-	int control[2], mmio[2], lowest = lowest_free(), status, i;
-	static struct event_base *base;
+	struct peers p = { .in = { data, size } };
+	int control[2], mmio[2], status;
 	struct session *s;
 
-	if (base == NULL) {
-		base = event_base_new();
-		lowest = lowest_free();
-	}
 	FUZZ_REQUIRE(chan_pair(control) == 0 && chan_pair(mmio) == 0);
-	for (i = 0; in.left > 0 && i < 64; i++)
-		send_one(&in, control[0], mmio[0], mmio[1]);
-	close(mmio[1]);
-	/* No more comes, but the answers may go out. */
-	shutdown(control[0], SHUT_WR);
-	shutdown(mmio[0], SHUT_WR);
+	p.control = control[0];
+	p.mmio = mmio[0];
+	p.mmio_theirs = mmio[1];
+	p.turn = evtimer_new(base, on_turn, &p);
+	FUZZ_REQUIRE(p.turn != NULL);
+	event_active(p.turn, 0, 0);
 	FUZZ_REQUIRE((s = session_make(base, control[1])) != NULL);
 	status = session_run(s, NULL, 0xff0);
 	FUZZ_REQUIRE(status >= 0 && status < 128);
 	session_free(s);
-	close(control[0]);
+	event_free(p.turn);
+	close(mmio[1]);
 	close(mmio[0]);
+	close(control[0]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct event_base *base;
+	int lowest;
+
+	if (base == NULL)
+		base = event_base_new();
+	lowest = lowest_free();
+	run(base, data, size);
 	FUZZ_REQUIRE(lowest_free() == lowest);
 	return 0;
 }
