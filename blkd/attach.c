@@ -259,6 +259,30 @@ make_limiter(struct disk *d, const struct proto_blk_attach *m)
 	return d->limiter != NULL ? 0 : -1;
 }
 
+/* The page of a throttle group is behind the kicks. */
+static int
+join_group(struct disk *d, struct msg *msg, struct attach_failure *failure)
+{
+	const struct proto_blk_attach *m = &msg->attach;
+	int fd;
+
+	if ((m->m_flags & PROTO_DISK_GROUP) == 0)
+		return 0;
+	fd = msg_take_fd(msg, PROTO_ATTACH_KICK + m->m_queues);
+	if (check_writable(fd) == 0 && memfd_check(fd, PROTO_GROUP_BYTES) == 0)
+		d->group.page = memfd_map(fd, PROTO_GROUP_BYTES, true);
+	if (d->group.page == NULL)
+		attach_fail(failure, "the page of the throttle group must be"
+		    " a sealed memfd of one page, read-write");
+	fd_close(&fd);
+	if (d->group.page == NULL)
+		return -1;
+	attach_limits(&m->m_group, &d->group.limits);
+	d->group.epoch = m->m_group_epoch;
+	limiter_join(d->limiter, &d->group);
+	return 0;
+}
+
 /* Each descriptor in its turn; -1, errno and *failed: the row of the one. */
 static int
 take_descriptors(struct attach *a, struct msg *msg, size_t *failed)
@@ -298,6 +322,8 @@ attach_disk(struct msg *msg, struct disk *d, int *mmio,
 		attach_fail(failure, "the limits cannot be set");
 		goto fail;
 	}
+	if (join_group(d, msg, failure) == -1)
+		goto fail;
 	return 0;
 
 fail:
@@ -310,6 +336,8 @@ void
 attach_release(struct disk *d)
 {
 	limiter_free(d->limiter);
+	if (d->group.page != NULL)
+		memfd_unmap(d->group.page, PROTO_GROUP_BYTES);
 	gmem_close(d->gmem);
 	if (d->state != NULL)
 		state_unmap(d->state);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "blkd/group.h"
 #include "proto/proto.h"
 
 struct backing;
@@ -48,6 +49,7 @@ struct disk {
 	struct doorbell	*doorbell;
 	struct backing	*backing;
 	struct limiter	*limiter;	/* NULL: no throttle */
+	struct group	 group;		/* page NULL: none */
 	const struct engine_ops *engine;	/* NULL: engine_sync */
 	int		 irqfd;
 	int		 kickfd[PROTO_QUEUES_MAX];

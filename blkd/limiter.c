@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "blkd/group.h"
 #include "blkd/limiter.h"
 #include "blkd/throttle.h"
 #include "shm/shared.h"
@@ -17,6 +18,7 @@ struct limiter {
 	struct throttle	 throttle;	/* under the lock */
 	uint32_t	 active;	/* there are limits; shared_load */
 	struct state	*state;
+	const struct group *group;	/* NULL: none */
 	uint64_t	(*clock)(void *);
 	void		*arg;
 };
@@ -81,6 +83,12 @@ limiter_free(struct limiter *l)
 }
 
 void
+limiter_join(struct limiter *l, const struct group *group)
+{
+	l->group = group;
+}
+
+void
 limiter_set(struct limiter *l, const struct throttle_limits *limits)
 {
 	static const struct throttle_limits none;
@@ -99,6 +107,10 @@ limiter_take(struct limiter *l, uint64_t bytes)
 {
 	uint64_t wait;
 
+	/* From all or none. */
+	if (l->group != NULL && (wait = group_take(l->group, bytes,
+	    l->clock(l->arg))) != 0)
+		return wait;
 	if (!shared_load(&l->active))
 		return 0;
 	pthread_mutex_lock(&l->lock);
@@ -106,5 +118,7 @@ limiter_take(struct limiter *l, uint64_t bytes)
 	if (wait == 0)
 		save(l);
 	pthread_mutex_unlock(&l->lock);
+	if (wait != 0 && l->group != NULL)
+		group_give_back(l->group, bytes);
 	return wait;
 }

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+struct group;
 struct limiter;
 struct state;
 struct throttle_limits;
@@ -20,6 +21,9 @@ struct throttle_limits;
 struct limiter	*limiter_make(struct state *, const struct throttle_limits *,
 		    uint64_t (*clock)(void *), void *arg);
 void		 limiter_free(struct limiter *);	/* NULL is accepted */
+
+/* A limit that is shared with other disks, too; outlives the limiter. */
+void		 limiter_join(struct limiter *, const struct group *);
 
 /*
  * Other limits (checked; NULL: none) from now on.  Queues that wait ask

@@ -104,11 +104,15 @@ enum proto_disk_flag {
 	PROTO_DISK_STRICT	= 1u << 1,	/* a missing layer is fatal */
 	PROTO_DISK_DIRECT	= 1u << 2,	/* backing opened O_DIRECT */
 	PROTO_DISK_PAUSED	= 1u << 3,	/* take nothing before RESUME */
+	PROTO_DISK_GROUP	= 1u << 4,	/* a group's page is among the fds */
 };
 #define PROTO_DISK_FLAGS	(PROTO_DISK_READONLY | PROTO_DISK_STRICT | \
-	PROTO_DISK_DIRECT | PROTO_DISK_PAUSED)
+	PROTO_DISK_DIRECT | PROTO_DISK_PAUSED | PROTO_DISK_GROUP)
 
-/* Descriptors of ATTACH, in this order; m_queues kicks at the end. */
+/*
+ * Descriptors of ATTACH, in this order; m_queues kicks follow, and with
+ * GROUP the memfd of its throttle group (blkd/group.h).
+ */
 enum proto_attach_fd {
 	PROTO_ATTACH_GMEM,	/* memfd, sealed: guest memory, read-write */
 	PROTO_ATTACH_STATE,	/* memfd, sealed: struct state, read-write */
@@ -118,7 +122,7 @@ enum proto_attach_fd {
 	PROTO_ATTACH_IRQ,	/* eventfd: KVM_IRQFD of the interrupt line */
 	PROTO_ATTACH_KICK,	/* eventfd a queue: KVM_IOEVENTFD of its kicks */
 };
-static_assert(PROTO_ATTACH_KICK + PROTO_QUEUES_MAX <= PROTO_FDS_MAX,
+static_assert(PROTO_ATTACH_KICK + PROTO_QUEUES_MAX + 1 <= PROTO_FDS_MAX,
     "every kick of a disk fits into one packet");
 
 /*
@@ -135,6 +139,7 @@ struct proto_limits {
 };
 static_assert(sizeof(struct proto_limits) == 40, "no padding");
 
+#define PROTO_GROUP_BYTES	4096	/* of a throttle group's memfd */
 #define PROTO_CPUS_MAX	1024		/* CPU numbers are below this */
 
 /* "Become this disk."  Answered by READY or FAIL. */
@@ -151,8 +156,10 @@ struct proto_blk_attach {
 	struct proto_limits m_limits;
 	/* Of each queue's thread: the CPU's number + 1; 0: any. */
 	uint16_t	m_cpu[PROTO_QUEUES_MAX];
+	struct proto_limits m_group;	/* with GROUP; else 0 */
+	uint64_t	m_group_epoch;	/* CLOCK_MONOTONIC, ns */
 };
-static_assert(sizeof(struct proto_blk_attach) == 152, "no padding");
+static_assert(sizeof(struct proto_blk_attach) == 200, "no padding");
 
 /* "Other limits from now on."  Answered by LIMITED. */
 struct proto_blk_limits {

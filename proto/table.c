@@ -71,14 +71,16 @@ static bool
 valid_attach(const void *packet, size_t nfds)
 {
 	const struct proto_blk_attach *m = packet;
+	bool group = (m->m_flags & PROTO_DISK_GROUP) != 0;
 
 	return is_name(m->m_name) && KNOWN_BITS(m->m_flags, PROTO_DISK_FLAGS) &&
 	    m->m_memory != 0 && IN_RANGE(m->m_queues, 1, PROTO_QUEUES_MAX) &&
-	    nfds == PROTO_ATTACH_KICK + m->m_queues &&
+	    nfds == PROTO_ATTACH_KICK + m->m_queues + (size_t)group &&
 	    is_power_of_two(m->m_queue_size) &&
 	    m->m_queue_size <= PROTO_QUEUE_SIZE_MAX &&
 	    (m->m_block_size == 512 || m->m_block_size == 4096) &&
-	    proto_limits_valid(&m->m_limits) && are_cpus(m->m_cpu);
+	    proto_limits_valid(&m->m_limits) &&
+	    proto_limits_valid(&m->m_group) && are_cpus(m->m_cpu);
 }
 
 static bool
@@ -257,7 +259,8 @@ valid_vm_stuck(const void *packet, size_t nfds)
 
 static const struct proto_fact facts[] = {
 	FACT(BLK_ATTACH, proto_blk_attach, .valid = valid_attach,
-	    FDS(PROTO_ATTACH_KICK + 1, PROTO_ATTACH_KICK + PROTO_QUEUES_MAX)),
+	    FDS(PROTO_ATTACH_KICK + 1,
+	    PROTO_ATTACH_KICK + PROTO_QUEUES_MAX + 1)),
 	FACT(BLK_DETACH, proto_empty),
 	FACT(BLK_PAUSE, proto_empty),
 	FACT(BLK_RESUME, proto_empty),

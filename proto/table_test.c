@@ -144,6 +144,8 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 
 	SPOIL(BLK_ATTACH, attach.m_name[0], '\0');
 	SPOIL(BLK_ATTACH, attach.m_flags, 1u << 31);
+	SPOIL(BLK_ATTACH, attach.m_flags, PROTO_DISK_GROUP);
+	SPOIL(BLK_ATTACH, attach.m_group.m_ops_burst, 1);
 	SPOIL(BLK_ATTACH, attach.m_memory, 0);
 	SPOIL(BLK_ATTACH, attach.m_queues, 0);
 	SPOIL(BLK_ATTACH, attach.m_queues, 2);	/* one kick came */

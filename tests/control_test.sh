@@ -284,6 +284,25 @@ throttle__live_body()
 	atf_check -o ignore grep "throttle vda bps=1048576 iops-size=4096" log
 }
 
+# Limits that a group shares hold the disk, too.
+atf_test_case throttle__group
+throttle__group_body()
+{
+	vda="group = slow"
+	conf "$loop"
+	printf 'group slow {\niops = 20\n}\n' >>vmmd.conf
+	start "guest: loop of"
+	until test "$(counter throttled)" -ge 3; do sleep 0.05; done
+	ctl 0 status vda
+	atf_check -o ignore grep "limits *none" out
+	# What is not there goes on: a blkd of the same group.
+	kill -9 "$(pgrep -P $pid -f '^blkd: vda')"
+	await "attached again after death 1" log
+	moves
+	ctl 0 stop
+	ends 84
+}
+
 # No kick is lost: the guest gets every answer, and ends well.
 atf_test_case pause__and_resume
 pause__and_resume_body()
@@ -400,6 +419,7 @@ atf_init_test_cases()
 	atf_add_test_case status__of_machine_and_disks
 	atf_add_test_case stats__add_up
 	atf_add_test_case throttle__live
+	atf_add_test_case throttle__group
 	atf_add_test_case pause__and_resume
 	atf_add_test_case pause__survives_death
 	atf_add_test_case resize__grows

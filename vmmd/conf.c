@@ -65,6 +65,9 @@ static const struct conf_choice notify_choices[] = {
 	FIELD(conf_disk, f), __VA_ARGS__ }
 #define LIMIT(n, f) DISK(n, "0", amount, limits.f, 0, INT64_MAX, NULL, \
 	"a number with or without k, M, G, Ki, Mi or Gi")
+#define SHARED(n, f) { "group", n, "0", conf_value_amount, \
+	FIELD(conf_group, limits.f), 0, INT64_MAX, NULL, \
+	"a number with or without k, M, G, Ki, Mi or Gi" }
 #define YES_OR_NO	0, 0, NULL, "yes or no"
 
 static const struct conf_key keys[] = {
@@ -107,11 +110,18 @@ static const struct conf_key keys[] = {
 	DISK("direct", "no", bool, direct, YES_OR_NO),
 	DISK("cpus", "", cpus, cpus, 0, PROTO_CPUS_MAX - 1, NULL,
 	    "at most 8 numbers of CPUs, such as \"0,2\""),
+	DISK("group", "", text, group, 0, 0, NULL, "the name of a group"),
 	LIMIT("iops", m_ops_rate),
 	LIMIT("iops-burst", m_ops_burst),
 	LIMIT("bps", m_bytes_rate),
 	LIMIT("bps-burst", m_bytes_burst),
 	LIMIT("iops-size", m_iops_size),
+
+	SHARED("iops", m_ops_rate),
+	SHARED("iops-burst", m_ops_burst),
+	SHARED("bps", m_bytes_rate),
+	SHARED("bps-burst", m_bytes_burst),
+	SHARED("iops-size", m_iops_size),
 };
 
 int
@@ -151,8 +161,8 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 	if (strcmp(text, "no such option '" END_KEY "'") == 0)
 		snprintf(text, sizeof(text), "the closing brace is missing");
 	if (title != NULL)
-		log_error("%s:%d: disk %s: %s", cfg->filename, cfg->line,
-		    title, text);
+		log_error("%s:%d: %s %s: %s", cfg->filename, cfg->line,
+		    cfg_name(cfg), title, text);
 	else
 		log_error("%s:%d: %s%s", cfg->filename, cfg->line,
 		    strcmp(cfg_name(cfg), "vm") == 0 ? "vm: " : "", text);
@@ -168,7 +178,7 @@ on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	} scratch;
 	const struct conf_key *key;
 
-	key = find_key(cfg_title(cfg) != NULL ? "disk" : "vm", opt->name);
+	key = find_key(cfg_name(cfg), opt->name);
 	if (key == NULL)
 		return -1;
 	if (cfg_opt_getcomment(opt) != NULL) {
@@ -277,37 +287,62 @@ check_images(cfg_opt_t *opt, cfg_t *disk)
 
 /* A burst needs its rate, and is not below it. */
 static int
-check_limits(cfg_t *disk)
+check_limits(cfg_t *section, const struct proto_limits *limits)
 {
-	struct conf_disk d;
-
-	memset(&d, 0, sizeof(d));
-	store(disk, "disk", &d);
-	if (proto_limits_valid(&d.limits))
+	if (proto_limits_valid(limits))
 		return 0;
-	cfg_error(disk, "iops-burst and bps-burst need iops and bps, and must"
+	cfg_error(section, "iops-burst and bps-burst need iops and bps, and must"
 	    " not be below them");
 	return -1;
 }
 
 static int
-on_disk(cfg_t *cfg, cfg_opt_t *opt)
+check_name(cfg_t *section)
 {
 	static const struct conf_key name = { .size = PROTO_NAME_MAX };
+	char scratch[PROTO_NAME_MAX];
+
+	if (conf_value_name(&name, scratch, cfg_title(section)) == 0)
+		return 0;
+	cfg_error(section, "the name must be at most 31 letters, digits,"
+	    " '_', '.' or '-'");
+	return -1;
+}
+
+static int
+on_group(cfg_t *cfg, cfg_opt_t *opt)
+{
+	unsigned n = cfg_opt_size(opt);
+	cfg_t *section = cfg_opt_getnsec(opt, n - 1);
+	struct conf_group group;
+
+	if (n > PROTO_DISKS_MAX) {
+		cfg_error(cfg, "more than %d groups", PROTO_DISKS_MAX);
+		return -1;
+	}
+	if (check_name(section) == -1)
+		return -1;
+	memset(&group, 0, sizeof(group));
+	store(section, "group", &group);
+	return check_limits(section, &group.limits);
+}
+
+static int
+on_disk(cfg_t *cfg, cfg_opt_t *opt)
+{
 	unsigned n = cfg_opt_size(opt);
 	cfg_t *disk = cfg_opt_getnsec(opt, n - 1);
-	char scratch[PROTO_NAME_MAX];
+	struct conf_disk d;
 
 	if (n > PROTO_DISKS_MAX) {
 		cfg_error(cfg, "more than %d disks", PROTO_DISKS_MAX);
 		return -1;
 	}
-	if (conf_value_name(&name, scratch, cfg_title(disk)) == -1) {
-		cfg_error(disk, "the name must be at most 31 letters, digits,"
-		    " '_', '.' or '-'");
+	if (check_name(disk) == -1 || check_section(disk, "disk") == -1)
 		return -1;
-	}
-	if (check_section(disk, "disk") == -1 || check_limits(disk) == -1)
+	memset(&d, 0, sizeof(d));
+	store(disk, "disk", &d);
+	if (check_limits(disk, &d.limits) == -1)
 		return -1;
 	return check_images(opt, disk);
 }
@@ -344,6 +379,46 @@ store_all(cfg_t *cfg, struct conf *conf)
 			snprintf(disk->serial, sizeof(disk->serial), "%s",
 			    cfg_title(section));
 	}
+}
+
+static int
+find_group(const struct conf *conf, struct conf_disk *disk)
+{
+	size_t i;
+
+	for (i = 0; i < conf->ngroups; i++) {
+		if (strcmp(conf->group[i].name, disk->group) == 0) {
+			disk->group_index = (unsigned)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* Groups may come after the disks that name them. */
+static int
+store_groups(cfg_t *cfg, const char *file, struct conf *conf)
+{
+	cfg_t *section;
+	size_t i;
+
+	conf->ngroups = cfg_size(cfg, "group");
+	for (i = 0; i < conf->ngroups; i++) {
+		section = cfg_getnsec(cfg, "group", (unsigned)i);
+		store(section, "group", &conf->group[i]);
+		snprintf(conf->group[i].name, sizeof(conf->group[i].name),
+		    "%s", cfg_title(section));
+	}
+	for (i = 0; i < conf->ndisks; i++) {
+		if (conf->disk[i].group[0] == '\0' ||
+		    find_group(conf, &conf->disk[i]) == 0)
+			continue;
+		log_error("%s: disk %s: group = %s: there is no such group:"
+		    " add group %s { ... }", file, conf->disk[i].name,
+		    conf->disk[i].group, conf->disk[i].group);
+		return -1;
+	}
+	return 0;
 }
 
 /* The whole file, and END_KEY; the caller's to free. */
@@ -391,6 +466,7 @@ parse(cfg_t *cfg, const char *file, char *text)
 	cfg_set_error_function(cfg, on_error);
 	cfg_set_validate_func(cfg, "vm", on_vm);
 	cfg_set_validate_func(cfg, "disk", on_disk);
+	cfg_set_validate_func(cfg, "group", on_group);
 	if ((f = fmemopen(text, strlen(text), "r")) == NULL ||
 	    (cfg->filename = strdup(file)) == NULL) {
 		log_error("%s: %s", file, strerror(errno));
@@ -416,10 +492,12 @@ out:
 int
 conf_read(const char *file, struct conf *conf)
 {
-	cfg_opt_t vm[NKEYS + 1], disk[NKEYS + 1];
+	cfg_opt_t vm[NKEYS + 1], disk[NKEYS + 1], group[NKEYS + 1];
 	cfg_opt_t top[] = {
 		CFG_SEC("vm", vm, CFGF_MULTI),
 		CFG_SEC("disk", disk,
+		    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("group", group,
 		    CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_STR(END_KEY, NULL, CFGF_NODEFAULT),
 		CFG_END()
@@ -432,11 +510,12 @@ conf_read(const char *file, struct conf *conf)
 		return -1;
 	make_options("vm", vm);
 	make_options("disk", disk);
+	make_options("group", group);
 	if ((cfg = cfg_init(top, CFGF_NONE)) == NULL)
 		log_error("%s: %s", file, strerror(errno));
 	else if (parse(cfg, file, text) == 0) {
 		store_all(cfg, conf);
-		ret = 0;
+		ret = store_groups(cfg, file, conf);
 	}
 	if (cfg != NULL)
 		cfg_free(cfg);

@@ -74,12 +74,21 @@ struct conf_disk {
 	int			block_size;
 	struct proto_limits	limits;
 	struct conf_cpus	cpus;
+	char			group[PROTO_NAME_MAX];	/* empty: none */
+	unsigned		group_index;	/* in struct conf */
+};
+
+struct conf_group {
+	char			name[PROTO_NAME_MAX];
+	struct proto_limits	limits;
 };
 
 struct conf {
 	struct conf_vm		vm;
 	size_t			ndisks;
 	struct conf_disk	disk[PROTO_DISKS_MAX];
+	size_t			ngroups;
+	struct conf_group	group[PROTO_DISKS_MAX];
 };
 
 /*
@@ -90,7 +99,7 @@ int	conf_read(const char *file, struct conf *);
 
 /* The keys, for the test that compares them with vmmd.conf(5). */
 struct conf_key_name {
-	const char	*section;	/* "vm" or "disk" */
+	const char	*section;	/* "vm", "disk" or "group" */
 	const char	*key;
 	const char	*fallback;	/* NULL: must be given */
 };

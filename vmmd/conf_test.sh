@@ -37,6 +37,52 @@ define()
 
 cases=
 
+bad limits__burst_without_rate ":4: disk vda: iops-burst and bps-burst need iops and bps, and must not be below them" <<'END'
+vm { memory = 2M
+kernel = k }
+disk vda { path = a
+iops-burst = 5 }
+END
+
+bad limits__burst_below_rate ":4: group g: iops-burst and bps-burst need iops and bps, and must not be below them" <<'END'
+vm { memory = 2M
+kernel = k }
+group g { bps = 1M
+bps-burst = 1k }
+END
+
+bad limits__no_amount ":3: disk vda: iops must be a number with or without k, M, G, Ki, Mi or Gi, not 1T" <<'END'
+vm { memory = 2M
+kernel = k }
+disk vda { iops = 1T }
+END
+
+bad limits__too_much ":3: disk vda: bps must be a number with or without k, M, G, Ki, Mi or Gi, not 9999999999G" <<'END'
+vm { memory = 2M
+kernel = k }
+disk vda { bps = 9999999999G }
+END
+
+bad group__missing ": disk vda: group = fast: there is no such group: add group fast { ... }" <<'END'
+vm { memory = 2M
+kernel = k }
+disk vda { path = a
+group = fast }
+group slow {
+}
+END
+
+bad cpus__no_list ':3: disk vda: cpus must be at most 8 numbers of CPUs, such as "0,2", not 0,' <<'END'
+vm { memory = 2M
+kernel = k }
+disk vda { cpus = "0," }
+END
+
+bad control__no_mode ":2: vm: control-mode must be a file mode such as 0660, not 0888" <<'END'
+vm { memory = 2M
+control-mode = 0888 }
+END
+
 good accept__minimal <<END
 vm { $VM
 }
@@ -56,6 +102,9 @@ vm {
 	sandbox = best-effort
 	user = nobody
 	disk-user = nobody
+	control = /tmp/web.sock
+	control-mode = 0660
+	control-group = daemon
 }
 disk vda {
 	path = /srv/a.img
@@ -66,6 +115,17 @@ disk vda {
 	queue-size = 1024
 	block-size = 4096
 	direct = on
+	cpus = "0,3"
+	group = slow
+	iops = 1k
+	iops-burst = 1024
+	bps = 1Mi
+	bps-burst = 2Mi
+	iops-size = 4Ki
+}
+group slow {
+	iops = 10
+	bps = 1G
 }
 disk vdb {
 	path = /srv/b.img

@@ -16,6 +16,7 @@
 
 struct children;
 struct conf_disk;
+struct conf_group;
 struct disk;
 struct event_base;
 
@@ -35,6 +36,10 @@ struct disk_host {
 	bool		 strict;
 	int		 gmem_fd;
 	uint64_t	 memory;	/* bytes */
+	/* Throttle groups, by conf_disk.group_index. */
+	const struct conf_group *group;
+	const int	*group_fd;	/* of their pages */
+	uint64_t	 group_epoch;	/* CLOCK_MONOTONIC, ns */
 	unsigned	 healthy_ms;	/* deaths are forgotten; 0: 10 s */
 
 	void		*ctx;

@@ -109,8 +109,14 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 		[PROTO_ATTACH_MMIO] = one->mmio,
 		[PROTO_ATTACH_IRQ] = fds->irq,
 	};
-	size_t i;
+	size_t i, n = PROTO_ATTACH_KICK + conf->queues;
 
+	if (conf->group[0] != '\0') {
+		attach.m_flags |= PROTO_DISK_GROUP;
+		attach.m_group = host->group[conf->group_index].limits;
+		attach.m_group_epoch = host->group_epoch;
+		sent[n++] = host->group_fd[conf->group_index];
+	}
 	for (i = 0; i < conf->queues && conf->cpus.n > 0; i++)
 		attach.m_cpu[i] = (uint16_t)
 		    (conf->cpus.cpu[i % conf->cpus.n] + 1);
@@ -118,6 +124,5 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 	memcpy(attach.m_serial, conf->serial, sizeof(attach.m_serial));
 	memcpy(&sent[PROTO_ATTACH_KICK], fds->kick,
 	    conf->queues * sizeof(int));
-	return peer_send(peer, PROTO_BLK_ATTACH, &attach, sent,
-	    PROTO_ATTACH_KICK + conf->queues) == 0 ? -1 : 0;
+	return peer_send(peer, PROTO_BLK_ATTACH, &attach, sent, n) == 0 ? -1 : 0;
 }

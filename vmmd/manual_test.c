@@ -90,22 +90,25 @@ ATF_TC_BODY(exit_codes__distinct, tc)
 ATF_TC_WITHOUT_HEAD(keys__in_the_manual);
 ATF_TC_BODY(keys__in_the_manual, tc)
 {
-	char *text = read_manual("etc/vmmd.conf.5"), *disk, want[128];
+	char *text = read_manual("etc/vmmd.conf.5"), *disk, *group;
+	char want[128];
 	struct conf_key_name key;
 	unsigned keys = 0;
 	size_t i;
 
 	ATF_REQUIRE((disk = strstr(text, ".Ss disk")) != NULL);
 	disk[-1] = '\0';
+	ATF_REQUIRE((group = strstr(disk, ".Ss group")) != NULL);
+	group[-1] = '\0';
 	for (i = 0; conf_key_at(i, &key) == 0; i++) {
 		snprintf(want, sizeof(want), "\n.It Cm %s Ns", key.key);
 		ATF_CHECK_MSG(strstr(strcmp(key.section, "vm") == 0 ? text :
-		    disk, want) != NULL, "vmmd.conf.5 lacks %s of %s",
+		    strcmp(key.section, "disk") == 0 ? disk : group, want) != NULL, "vmmd.conf.5 lacks %s of %s",
 		    key.key, key.section);
 		keys++;
 	}
 	ATF_CHECK_EQ(keys, count(text, "\n.It Cm ") +
-	    count(disk, "\n.It Cm "));
+	    count(disk, "\n.It Cm ") + count(group, "\n.It Cm "));
 	free(text);
 }
 

@@ -18,10 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
+#include "shm/memfd.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "vmmd/children.h"
@@ -55,6 +57,7 @@ struct monitor {
 	struct users		 users;
 	struct disk_host	 disk_host;
 	struct machine_host	 machine_host;
+	int			 group_fd[PROTO_DISKS_MAX];
 	struct disk		*disk[PROTO_DISKS_MAX];
 	size_t			 ndisks;	/* made so far */
 	struct machine		*machine;	/* NULL: not started */
@@ -319,6 +322,33 @@ fail:
 	return EXITCODE_OS;
 }
 
+static uint64_t
+monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* A page of zeroes: nothing is spent. */
+static enum exitcode_reason
+make_groups(struct monitor *mon)
+{
+	size_t i;
+
+	for (i = 0; i < mon->conf->ngroups; i++) {
+		mon->group_fd[i] = memfd_make("vmmd-group",
+		    PROTO_GROUP_BYTES);
+		if (mon->group_fd[i] == -1) {
+			log_error("group %s: %s", mon->conf->group[i].name,
+			    strerror(errno));
+			return EXITCODE_OS;
+		}
+	}
+	return EXITCODE_NONE;
+}
+
 static void
 fill_hosts(struct monitor *mon)
 {
@@ -331,6 +361,9 @@ fill_hosts(struct monitor *mon)
 		.strict = mon->users.strict,
 		.gmem_fd = mon->input.gmem_fd,
 		.memory = mon->conf->vm.memory,
+		.group = mon->conf->group,
+		.group_fd = mon->group_fd,
+		.group_epoch = monotonic(),
 		.ctx = mon,
 		.ready = on_disk_ready,
 		.failed = on_disk_failed,
@@ -448,6 +481,8 @@ prepare(struct monitor *mon)
 	if (reason != EXITCODE_NONE)
 		return reason;
 	fill_hosts(mon);
+	if ((reason = make_groups(mon)) != EXITCODE_NONE)
+		return reason;
 	reason = make_disks(mon);
 	if (reason != EXITCODE_NONE)
 		return reason;
@@ -483,6 +518,7 @@ clean_up(struct monitor *mon)
 	for (i = 0; i < mon->ndisks; i++)
 		disk_free(mon->disk[i]);
 	input_close(&mon->input);
+	fd_close_all(mon->group_fd, PROTO_DISKS_MAX);
 	for (i = 0; i < NSIGNALS; i++) {
 		if (mon->signals[i] != NULL)
 			event_free(mon->signals[i]);
@@ -497,6 +533,7 @@ monitor_run(const struct monitor_options *options,
     struct monitor_result *result)
 {
 	struct monitor *mon = calloc(1, sizeof(*mon));
+	size_t i;
 
 	*result = (struct monitor_result) { .reason = EXITCODE_OS };
 	if (mon == NULL) {
@@ -508,6 +545,8 @@ monitor_run(const struct monitor_options *options,
 	input_init(&mon->input);
 	tty_init(&mon->tty);
 	listener_init(&mon->listener);
+	for (i = 0; i < PROTO_DISKS_MAX; i++)
+		mon->group_fd[i] = -1;
 	mon->result.reason = prepare(mon);
 	if (mon->result.reason == EXITCODE_NONE) {
 		start_children(mon);
