@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh
+#
+# Disks of each kind under Debian's kernel, with fio and the tools of
+# util-linux and e2fsprogs: one guest a case, as starting one is what costs.
+# The guest checks from inside, then the host checks the images.
+
+# pair: the programs under test, where the scripts look for them.
+pair()
+{
+	_b=$VMMD_BUILDDIR
+	export VMMD="$_b/vmmd/vmmd" BLKD="$_b/blkd/blkd"
+	export VMMCTL="$_b/vmmd/vmmctl"
+	export DEBUGEXIT="$_b/tests/nested/debugexit"
+	export LEVEL_CACHE="$_b/tests/nested/level.cache"
+	PATH=$PATH:/sbin:/usr/sbin
+	set -- /boot/vmlinuz-*-cloud-amd64
+	[ -r "$1" ] || atf_skip "no Debian cloud kernel in /boot"
+	for _tool in fio fstrim blkdiscard resize2fs mke2fs e2fsck; do
+		command -v $_tool >/dev/null || atf_skip "$_tool is missing"
+	done
+	nested=$VMMD_SRCDIR/tests/nested
+}
+
+# tools_image: dir/tools.img: programs in /, their libraries in /lib.
+tools_image()
+{
+	mkdir -p tools/lib
+	for _tool in fio fstrim blkdiscard resize2fs; do
+		_path=$(command -v $_tool)
+		cp -L "$_path" tools/
+		ldd "$_path" | grep -o '/[^ ]*' | while read -r _lib; do
+			cp -L "$_lib" tools/lib/
+		done
+	done
+	mv tools/lib/ld-linux-x86-64.so.2 tools/ld.so
+	truncate -s $(($(du -sm tools | cut -f1) + 16))M dir/tools.img
+	atf_check mke2fs -q -F -t ext4 -b 4096 -m 0 -O ^has_journal -d tools \
+	    dir/tools.img
+	tools=$(sha256sum <dir/tools.img)
+}
+
+# random_image NAME MIB: every block of it is there, none is zero.
+random_image()
+{
+	dd if=/dev/urandom of="dir/$1" bs=1M count="$2" status=none
+}
+
+ext4_image()
+{
+	random_image "$1" "$2"
+	atf_check mke2fs -q -F -t ext4 -E nodiscard "dir/$1"
+}
+
+initrd()
+{
+	atf_check "$nested/mkinitramfs" -m virtio_ring -m virtio \
+	    -m virtio_mmio -m virtio_blk -m ext4 -m crc32c_generic \
+	    -f "$nested/guest.sh:/etc/guest.sh" \
+	    -f "$nested/disks.fio:/etc/disks.fio" \
+	    -f "$DEBUGEXIT:/sbin/debugexit" -j "$nested/$1" -o dir/initrd
+}
+
+# guest MIDDLE ARGUMENT...: to its end; every check that it makes passed.
+guest()
+{
+	_middle=$1
+	shift
+	atf_check -o save:out -e save:err -s ignore "$nested/run" -t 800 \
+	    -d dir -f "$nested/machine.sh" "$nested/$_middle" "$nested" "$@"
+	cat out err
+	tr -d '\r' <dir/console >console
+	[ -s console ] || atf_fail "there is no console"
+	if grep 'guest: not ok' console >failed; then
+		atf_fail "$(tr '\n' ';' <failed)"
+	fi
+	grep -q 'init: job ended with status 0' console ||
+	    atf_fail "the guest did not get to its end"
+	grep -q 'ended: power-off, exit code 0' dir/log ||
+	    atf_fail "vmmd did not end with the guest"
+}
+
+# passed NAME ...: these checks were made, and were all.
+passed()
+{
+	printf 'guest: ok %s\n' "$@" | sort >want
+	grep '^guest: ok ' console | sort >is
+	diff -u want is || atf_fail "other checks than expected"
+}
+
+# part IMAGE MIB COUNT: so much of an image.
+part()
+{
+	dd if="$1" bs=1M skip="$2" count="$3" status=none
+}
+
+# same IMAGE MIB COUNT: as before the guest.
+same()
+{
+	part "before/$1" "$2" "$3" >a
+	part "dir/$1" "$2" "$3" >b
+	cmp a b || atf_fail "$1: $3 MiB at $2 MiB changed"
+}
+
+# zero IMAGE MIB COUNT: nothing but zeroes.
+zero()
+{
+	part "dir/$1" "$2" "$3" | tr -d '\0' >b
+	[ ! -s b ] || atf_fail "$1: $3 MiB at $2 MiB: not zero"
+}
+
+# freed IMAGE MIB: the image occupied at least so much more before.
+freed()
+{
+	_before=$(sed -n "s,^\\./$1 ,,p" dir/blocks.before)
+	_after=$(sed -n "s,^\\./$1 ,,p" dir/blocks.after)
+	echo "$1: $_before blocks before, $_after after"
+	[ $((_after + $2 * 2048)) -le "$_before" ] ||
+	    atf_fail "$1: $_before blocks before, $_after after"
+}
+
+read_only_image_unchanged()
+{
+	[ "$(sha256sum <dir/tools.img)" = "$tools" ] ||
+	    atf_fail "tools.img: changed, though read-only"
+}
+
+atf_test_case disks__of_every_kind
+disks__of_every_kind_head()
+{
+	atf_set timeout 900
+}
+disks__of_every_kind_body()
+{
+	pair
+	mkdir dir before
+	tools_image
+	ext4_image vda.img 8
+	random_image vdb.img 12
+	random_image vdc.img 8
+	cp dir/vdb.img dir/vdc.img before
+	initrd disks-guest
+	guest disks-vmm
+	passed geometry queues mount_read_only mount read_only resize \
+	    fio_ends fio_ext4 fio_raw_4096_queue0 fio_raw_4096_queue1 \
+	    fio_raw_message fstrim discard discard_part write_zeroes umount \
+	    kernel
+
+	read_only_image_unchanged
+	atf_check_equal $((16 << 20)) "$(stat -c %s dir/vda.img)"
+	atf_check -o ignore -e ignore e2fsck -fn dir/vda.img
+	freed vda.img 4
+	freed vdb.img 4
+	zero vdb.img 8 4
+	same vdb.img 2 2
+	freed vdc.img 1
+	same vdc.img 0 1
+	zero vdc.img 1 1
+	same vdc.img 2 1
+	zero vdc.img 3 1
+	same vdc.img 6 2
+	# What fio wrote is in the files, as seen without the guest.
+	export FIO_EXT4=none FIO_VDB=dir/vdb.img FIO_VDC=dir/vdc.img
+	export FIO_DIRECT=0
+	atf_check -o ignore fio --verify_only --eta=never \
+	    --section=raw_4096_queue0 --section=raw_4096_queue1 \
+	    --section=raw_message "$nested/disks.fio"
+}
+
+atf_test_case disks__killed_under_fio
+disks__killed_under_fio_head()
+{
+	atf_set timeout 900
+}
+disks__killed_under_fio_body()
+{
+	pair
+	mkdir dir
+	tools_image
+	ext4_image vda.img 16
+	random_image vdc.img 1
+	initrd kill-guest
+	guest kill-vmm 10
+	passed mount_read_only mount fio umount kernel
+	read -r kills replayed <dir/kills
+	if [ "$kills" -lt 10 ] || [ "$replayed" -lt 2 ]; then
+		atf_fail "$kills kills, $replayed requests run again"
+	fi
+	grep -q "attached again after death $kills\$" dir/log ||
+	    atf_fail "$kills kills, and the log does not say so"
+	read_only_image_unchanged
+	atf_check -o ignore -e ignore e2fsck -fn dir/vda.img
+}
+
+atf_init_test_cases()
+{
+	atf_add_test_case disks__of_every_kind
+	atf_add_test_case disks__killed_under_fio
+}
