@@ -107,7 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			g.features |= UINT64_C(1) << features[i];
 	head = fuzz_u16(&in);
 	fuzz_take(&in, model.mem, MEMORY);
-	vq.desc = gmem_at(gmem, 0, 16u * vq.num);
+	vq.desc = gmem_at(gmem, 0, UINT64_C(16) * vq.num);
 	vq.indirect = bits & 1;
 	model.num = vq.num;
 	model.queue_size = disk.queue_size;

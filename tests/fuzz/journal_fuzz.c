@@ -38,7 +38,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct world_config config = { .memory = WORLD_LOW,
-	    .sectors = 128, .file_bytes = 128 * 512, .queue_size = 64,
+	    .sectors = 128, .file_bytes = UINT64_C(128) * 512, .queue_size = 64,
 	    .block_size = 512, .writeback = true };
 	const uint64_t features = UINT64_C(1) << VIRTIO_F_VERSION_1;
 	struct fuzz_input in = { data, size };

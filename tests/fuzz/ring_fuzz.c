@@ -47,7 +47,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct world_config config = { .memory = MEMORY,
-	    .sectors = 128, .file_bytes = 128 * 512, .queue_size = 64,
+	    .sectors = 128, .file_bytes = UINT64_C(128) * 512, .queue_size = 64,
 	    .block_size = 512, .writeback = true, .shuffle = true,
 	    .faults = true };
 	struct fuzz_input in = { data, size };

@@ -97,7 +97,8 @@ scribble(void *arg)
 	uint32_t v;
 
 	while (shared_load(&s->stop) == 0) {
-		at = RNG_PICK(&s->rng, places) + rng_below(&s->rng, 256) * 4;
+		at = RNG_PICK(&s->rng, places) +
+		    UINT64_C(4) * rng_below(&s->rng, 256);
 		/* avail.idx seldom: that ends the game at once. */
 		if (at == WORLD_AVAIL && !rng_once_in(&s->rng, 64))
 			continue;

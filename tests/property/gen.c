@@ -15,7 +15,7 @@
 /* In a slot: header, status, data, and an indirect table at the end. */
 #define IN_STATUS	32u
 #define IN_DATA		64u
-#define TABLE_BYTES	((NDESC_MAX + 2) * 16)
+#define TABLE_BYTES	((NDESC_MAX + 2) * UINT64_C(16))
 #define DATA_BYTES	(WORLD_SLOT - TABLE_BYTES - IN_DATA)
 
 struct gen {
@@ -51,7 +51,7 @@ gen_config(struct rng *rng, struct world_config *c)
 		c->memory = UINT64_C(4) << 20;
 		c->sectors = 3 << 11;
 	} else if (rng_once_in(rng, 8)) {
-		c->memory = GMEM_LOW_MAX + WORLD_SLOT * 4;
+		c->memory = GMEM_LOW_MAX + UINT64_C(4) * WORLD_SLOT;
 	}
 	c->file_bytes = c->sectors * 512;
 	if (rng_once_in(rng, 6))
@@ -268,8 +268,8 @@ static bool
 is_allowed(const struct gen *g, const struct virtq_desc *d)
 {
 	uint64_t last = d->g_addr + d->g_len - 1;
-	uint64_t avail_end = WORLD_AVAIL + 6 + 2u * g->w->setup.num;
-	uint64_t used_end = WORLD_USED + 6 + 8u * g->w->setup.num;
+	uint64_t avail_end = WORLD_AVAIL + 6 + UINT64_C(2) * g->w->setup.num;
+	uint64_t used_end = WORLD_USED + 6 + UINT64_C(8) * g->w->setup.num;
 
 	if (d->g_len == 0)
 		return true;
@@ -315,7 +315,7 @@ static void
 put_desc(struct gen *g, uint64_t table, uint16_t at,
     const struct virtq_desc *d)
 {
-	world_put(g->w, table + 16u * at, d, sizeof(*d));
+	world_put(g->w, table + UINT64_C(16) * at, d, sizeof(*d));
 }
 
 /* Once in n, unless the chain is to stay sound. */
@@ -417,7 +417,7 @@ clear_table(struct gen *g)
 		for (i = 0; i < STATE_QUEUE_SIZE_MAX; i++)
 			none[i] = (struct virtq_desc) { BIT(61), 512,
 			    i % 2 == 0 ? VRING_DESC_F_WRITE : 0, 0 };
-	world_put(g->w, WORLD_DESC, none, 16u * g->w->setup.num);
+	world_put(g->w, WORLD_DESC, none, sizeof(none[0]) * g->w->setup.num);
 	g->nfree = g->w->setup.num;
 	for (i = 0; i < g->nfree; i++)
 		g->free[i] = i;

@@ -32,6 +32,17 @@ model_at(const struct model *m, uint64_t gpa, uint64_t len)
 	return len <= m->high - gpa ? m->mem + m->low + gpa : NULL;
 }
 
+/* The same of what was judged to be there. */
+static uint8_t *
+must_at(const struct model *m, uint64_t gpa, uint64_t len)
+{
+	uint8_t *p = model_at(m, gpa, len);
+
+	if (p == NULL)
+		abort();
+	return p;
+}
+
 static bool
 negotiated(const struct model *m, unsigned feature)
 {
@@ -152,12 +163,12 @@ judge_type(const struct model *m, const struct model_request *r)
 static void
 load_range(const struct model *m, struct model_request *r)
 {
-	uint8_t range[16], *to = range;
+	uint8_t range[16] = { 0 }, *to = range;
 	uint32_t i, sectors;
 
 	for (i = 1; i <= ndata(r); to += r->seg[i].len, i++)
 		if (r->seg[i].len > 0)
-			memcpy(to, model_at(m, r->seg[i].gpa, r->seg[i].len),
+			memcpy(to, must_at(m, r->seg[i].gpa, r->seg[i].len),
 			    r->seg[i].len);
 	memcpy(&r->sector, range, 8);
 	memcpy(&sectors, range + 8, 4);
@@ -239,7 +250,7 @@ run_in(struct model *m, struct model_request *r)
 
 	for (i = 1; i <= ndata(r); from += r->seg[i].len, i++)
 		if (r->seg[i].len > 0)
-			memcpy(model_at(m, r->seg[i].gpa, r->seg[i].len), from,
+			memcpy(must_at(m, r->seg[i].gpa, r->seg[i].len), from,
 			    r->seg[i].len);
 	r->used_len += (uint32_t)r->bytes;
 	r->short_read = r->sector * SECTOR + r->bytes > m->file_bytes;
@@ -253,7 +264,7 @@ run_out(struct model *m, struct model_request *r)
 
 	for (i = 1; i <= ndata(r); to += r->seg[i].len, i++)
 		if (r->seg[i].len > 0)
-			memcpy(to, model_at(m, r->seg[i].gpa, r->seg[i].len),
+			memcpy(to, must_at(m, r->seg[i].gpa, r->seg[i].len),
 			    r->seg[i].len);
 	if (r->sector * SECTOR + r->bytes > m->file_bytes)
 		m->file_bytes = r->sector * SECTOR + r->bytes;
@@ -267,7 +278,7 @@ run_id(struct model *m, struct model_request *r)
 	for (i = 1; i <= ndata(r) && done < 20; i++, done += n) {
 		n = r->seg[i].len < 20 - done ? r->seg[i].len : 20 - done;
 		if (n > 0)
-			memcpy(model_at(m, r->seg[i].gpa, n),
+			memcpy(must_at(m, r->seg[i].gpa, n),
 			    m->serial + done, n);
 	}
 	r->used_len += 20;

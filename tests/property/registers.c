@@ -30,7 +30,8 @@ model_status(struct registers *m, uint32_t v)
 	    (m->status == 1 && v == 3) || (m->status == 11 && v == 15)) {
 		m->status = v;
 	} else if (m->status == 3 && v == 11 &&
-	    (features & FEATURE(32)) != 0 && (features & ~REGISTERS_OFFERED) == 0) {
+	    (features & FEATURE(32)) != 0 &&
+	    (features & ~REGISTERS_OFFERED) == 0) {
 		m->status = v;
 		m->wce = (features & FEATURE(9)) != 0;
 	}
@@ -50,9 +51,9 @@ model_ready(struct registers_queue *q, uint32_t v)
 		q->ready = false;
 	else if (v == 1 && q->num != 0 && (q->num & (q->num - 1)) == 0 &&
 	    q->num <= FIXTURE_NUM_MAX &&
-	    lies_in_memory(&q->address[0], 16 * q->num, 16) &&
-	    lies_in_memory(&q->address[2], 6 + 2 * q->num, 2) &&
-	    lies_in_memory(&q->address[4], 6 + 8 * q->num, 4))
+	    lies_in_memory(&q->address[0], UINT64_C(16) * q->num, 16) &&
+	    lies_in_memory(&q->address[2], 6 + UINT64_C(2) * q->num, 2) &&
+	    lies_in_memory(&q->address[4], 6 + UINT64_C(8) * q->num, 4))
 		q->ready = true;
 }
 
@@ -161,8 +162,8 @@ model_read(const struct registers *m, uint32_t offset, uint32_t size)
 /* --- comparing ---------------------------------------------------------- */
 
 void
-registers_check_read(struct fixture *f, const struct registers *m, uint32_t offset,
-    uint32_t size)
+registers_check_read(struct fixture *f, const struct registers *m,
+    uint32_t offset, uint32_t size)
 {
 	uint64_t v = regs_read(f->regs, offset, size), byte, i;
 

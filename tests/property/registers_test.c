@@ -119,7 +119,7 @@ scribble(struct rng *rng, void *p, size_t bytes, unsigned times)
 	size_t at;
 
 	while (times-- > 0) {
-		at = rng_below(rng, (uint32_t)(bytes / 4)) * 4;
+		at = (size_t)4 * rng_below(rng, (uint32_t)(bytes / 4));
 		v = rng_once_in(rng, 2) ? rng_next(rng) : rng_below(rng, 256);
 		memcpy(to + at, &v, 4);
 	}

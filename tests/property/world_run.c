@@ -68,8 +68,8 @@ world_offer(struct world *w, uint16_t head)
 	model_judge(&w->model, head, r);
 	if (head < w->setup.num)
 		w->by_head[head] = (int)w->noffered;
-	put16(w, WORLD_AVAIL + 4 + 2u * (w->avail_idx++ & (w->setup.num - 1)),
-	    head);
+	put16(w, WORLD_AVAIL + 4 + UINT64_C(2) *
+	    (w->avail_idx++ & (w->setup.num - 1)), head);
 	w->noffered++;
 }
 
@@ -81,7 +81,7 @@ world_show(struct world *w, uint16_t extra)
 
 	/* Does it want an interrupt, and for which element? */
 	put16(w, WORLD_AVAIL, flags);
-	put16(w, WORLD_AVAIL + 4 + 2u * w->setup.num, event);
+	put16(w, WORLD_AVAIL + 4 + UINT64_C(2) * w->setup.num, event);
 	put16(w, WORLD_AVAIL + 2, (uint16_t)(w->avail_idx + extra));
 	w->poison = extra != 0;
 }
@@ -258,8 +258,8 @@ check_used(struct world *w, unsigned taken)
 	if (!has(w, VIRTIO_RING_F_EVENT_IDX))
 		copy->g_flags = w->serve.poisoned ? VRING_USED_F_NO_NOTIFY : 0;
 	else if (!w->serve.poisoned)
-		memcpy(model_at(&w->model, WORLD_USED + 4 + 8u * w->setup.num,
-		    2), &w->avail_idx, 2);
+		memcpy(model_at(&w->model, WORLD_USED + 4 +
+		    UINT64_C(8) * w->setup.num, 2), &w->avail_idx, 2);
 	return n;
 }
 
@@ -288,7 +288,8 @@ check_irq(struct world *w, uint16_t n)
 static void
 check_memory(struct world *w)
 {
-	size_t i, at;
+	uint64_t at;
+	size_t i;
 
 	for (i = 0; i < w->nwindows; i++) {
 		struct world_window *win = &w->window[i];
@@ -297,9 +298,10 @@ check_memory(struct world *w)
 			continue;
 		for (at = 0; win->real[at] == win->copy[at]; at++)
 			;
+		at += win->gpa;
 		world_fail(w, "memory at %#llx is %#x, not %#x",
-		    (unsigned long long)(win->gpa + at), win->real[at],
-		    win->copy[at]);
+		    (unsigned long long)at, win->real[at - win->gpa],
+		    win->copy[at - win->gpa]);
 	}
 }
 
@@ -323,8 +325,8 @@ check_file(struct world *w)
 		return;
 	while (w->file[at] == w->model.file[at])
 		at++;
-	world_fail(w, "sector %llu byte %llu of the backing is wrong",
-	    (unsigned long long)at / 512, (unsigned long long)at % 512);
+	world_fail(w, "byte %#llx of the backing is wrong",
+	    (unsigned long long)at);
 }
 
 static bool
