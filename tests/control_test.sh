@@ -284,6 +284,35 @@ throttle__live_body()
 	atf_check -o ignore grep "throttle vda bps=1048576 iops-size=4096" log
 }
 
+# affinity: the CPUs of the thread of queue 0 of vda.
+affinity()
+{
+	for t in /proc/"$(pgrep -P $pid -f '^blkd: vda')"/task/*; do
+		if test "$(cat "$t/comm")" = q0; then
+			sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' \
+			    "$t/status"
+		fi
+	done
+}
+
+atf_test_case disk__cpus
+disk__cpus_body()
+{
+	vda='cpus = "0"'
+	conf "$loop"
+	start
+	test "$(affinity)" = 0 || atf_fail "runs on $(affinity)"
+	ctl 0 stop
+	ends 84
+	vda='cpus = "1023"'
+	conf "$loop"
+	start
+	test "$(affinity)" != 1023 || atf_fail "runs on 1023"
+	atf_check -o ignore grep "CPU 1023 is not there" log
+	ctl 0 stop
+	ends 84
+}
+
 # Limits that a group shares hold the disk, too.
 atf_test_case throttle__group
 throttle__group_body()
@@ -420,6 +449,7 @@ atf_init_test_cases()
 	atf_add_test_case stats__add_up
 	atf_add_test_case throttle__live
 	atf_add_test_case throttle__group
+	atf_add_test_case disk__cpus
 	atf_add_test_case pause__and_resume
 	atf_add_test_case pause__survives_death
 	atf_add_test_case resize__grows

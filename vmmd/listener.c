@@ -205,8 +205,10 @@ listener_close(struct listener *l)
 
 	/* Somebody may have put another one there. */
 	if (l->node.st_ino != 0 && lstat(l->path, &st) == 0 &&
-	    st.st_ino == l->node.st_ino && st.st_dev == l->node.st_dev)
-		unlink(l->path);
+	    st.st_ino == l->node.st_ino && st.st_dev == l->node.st_dev &&
+	    unlink(l->path) == -1)
+		log_warning("the control socket %s is left: %s", l->path,
+		    strerror(errno));
 	fd_close(&l->fd);
 	listener_init(l);
 }
