@@ -255,7 +255,8 @@ disk_ask(struct disk *d, const struct proto_vm_ask *ask,
     const struct disk_asker *asker)
 {
 	struct timeval limit = {
-		DISK_COMMAND_MS / 1000, DISK_COMMAND_MS % 1000 * 1000
+		DISK_COMMAND_MS / 1000,
+		(suseconds_t)(DISK_COMMAND_MS % 1000) * 1000
 	};
 	enum proto_verb verb = (enum proto_verb)ask->m_verb;
 

@@ -57,7 +57,7 @@ read_line(int fd, char *text, int *code)
 {
 	size_t used = 0;
 	ssize_t n;
-	char *end;
+	char *end = NULL;
 
 	do {
 		n = read(fd, text + used, REPLY_MAX - used);
