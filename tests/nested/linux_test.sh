@@ -22,7 +22,7 @@ pair()
 atf_test_case demo__passes
 demo__passes_head()
 {
-	atf_set timeout 400
+	atf_set timeout 900
 }
 demo__passes_body()
 {
@@ -35,7 +35,7 @@ demo__passes_body()
 atf_test_case guest__status_of_the_job
 guest__status_of_the_job_head()
 {
-	atf_set timeout 200
+	atf_set timeout 700
 }
 guest__status_of_the_job_body()
 {
@@ -58,7 +58,7 @@ guest__status_of_the_job_body()
 	exec "$VMMD" -d -f conf -b "$BLKD"
 	END
 	atf_check -s exit:42 -o match:'job ended with status 42' -e ignore \
-	    "$nested/run" -t 150 -d dir script
+	    "$nested/run" -t 600 -d dir script
 }
 
 atf_init_test_cases()
