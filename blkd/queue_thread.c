@@ -27,13 +27,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "blkd/disk.h"
 #include "blkd/engine.h"
+#include "blkd/fence.h"
 #include "blkd/queue.h"
 #include "blkd/serve.h"
 #include "shm/shared.h"
+#include "shm/state.h"
 #include "util/log.h"
 
 #define QUEUE_QUITTING	(QUEUE_POISONED + 1)
@@ -158,6 +161,9 @@ queue_main(void *arg)
 
 	snprintf(name, sizeof(name), "q%u", q->index);
 	pthread_setname_np(pthread_self(), name);
+	if (fence_hold(&q->serve.disk->state->fence[1 + q->index]) == -1)
+		log_warning("queue %u: no fence: %s", q->index,
+		    strerror(errno));
 	sem_post(&q->up);
 	for (;;) {
 		switch (shared_load_acquire(&q->condition)) {

@@ -19,12 +19,14 @@
 
 #include "blkd/attach.h"
 #include "blkd/backing.h"
+#include "blkd/fence.h"
 #include "blkd/limiter.h"
 #include "blkd/regs.h"
 #include "blkd/session.h"
 #include "blkd/throttle.h"
 #include "proto/peer.h"
 #include "shm/shared.h"
+#include "shm/state.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "util/sandbox.h"
@@ -275,6 +277,8 @@ become(struct session *s, struct msg *m, uint32_t *replayed,
 	}
 	if (attach_disk(m, &s->disk, &mmio, failure) == -1)
 		return -1;
+	if (fence_hold(&s->disk.state->fence[0]) == -1)
+		log_warning("no fence: %s", strerror(errno));
 	s->mmio = peer_new(s->base, mmio, &mmio_role, s);
 	if (s->mmio == NULL ||
 	    (s->regs = regs_make(&s->disk, s->eventfd)) == NULL) {
@@ -508,6 +512,7 @@ session_free(struct session *s)
 	/* I/O that outlives blkd still uses the disk: the kernel ends both. */
 	if (s->regs == NULL || regs_is_quiet(s->regs)) {
 		regs_free(s->regs);
+		fence_drop();
 		attach_release(&s->disk);
 		fd_close(&s->eventfd);
 	}

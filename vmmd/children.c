@@ -4,6 +4,7 @@
  * has been read to the end, whichever comes first: so its last message (why
  * it failed, how the guest ended) is never lost to its death.
  */
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -77,7 +78,7 @@ sweep_one(struct children *cs)
 		if (c->pid != -1 || peer_is_open(c->peer))
 			continue;
 		childlog_drain(c->log);
-		c->kind->gone(c->owner, c->status);
+		c->kind->gone(c->owner, c, c->status);
 		free_child(c);
 		return true;
 	}
@@ -200,6 +201,18 @@ child_kill(struct child *c)
 		kill(c->pid, SIGKILL);
 }
 
+/*
+ * Each child is a session, and so a group, of its own: all threads of it are
+ * meant.  Where that is refused it competes with its successor for a while.
+ */
+void
+child_bury(struct child *c)
+{
+	child_kill(c);
+	if (c->pid != -1)
+		(void)setpriority(PRIO_PGRP, (id_t)c->pid, 19);
+}
+
 void
 child_on_ended(void *ctx, const struct peer_end *end)
 {
@@ -215,7 +228,7 @@ child_on_ended(void *ctx, const struct peer_end *end)
 		log_warning("%s: channel closed: %s", c->name, line);
 		child_kill(c);
 	}
-	c->kind->closed(c->owner);
+	c->kind->closed(c->owner, c);
 	/* Was it reaped first?  Then no signal will say that it is gone. */
 	event_active(c->children->sigchld, EV_SIGNAL, 1);
 }

@@ -27,9 +27,9 @@ struct child_kind {
 	 */
 	struct peer_role	role;
 	/* The channel is closed, by whichever side; the process may live. */
-	void	(*closed)(void *owner);
+	void	(*closed)(void *owner, struct child *);
 	/* Reaped, channel closed, all messages handled; freed on return. */
-	void	(*gone)(void *owner, int status);
+	void	(*gone)(void *owner, struct child *, int status);
 };
 
 /* Watches SIGCHLD on the loop.  NULL and errno. */
@@ -50,6 +50,8 @@ pid_t		 child_pid(const struct child *);
 struct peer	*child_peer(const struct child *);
 /* SIGKILL; `gone` follows. */
 void		 child_kill(struct child *);
+/* The same, of one that nobody waits for: what is left has no hurry. */
+void		 child_bury(struct child *);
 void		 child_on_ended(void *child, const struct peer_end *);
 
 /* "signal 9 (Killed)" or "exit code 1". */

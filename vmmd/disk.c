@@ -7,11 +7,18 @@
  *	          ^           |           |
  *	          |           v           v
  *	       BACKOFF  <-  DYING  <-  (ended, stuck, asks for it)
+ *
+ * A blkd that dies while it serves is left as soon as its fence is down
+ * (fencewatch.h): the successor starts beside the corpse, whose memory the
+ * kernel still takes apart.  The corpse's description of the image holds the
+ * lock until it is reaped; then the successor's gets it.  That is sound for
+ * an engine that does its I/O in the threads that hold the fence.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +29,7 @@
 
 #include "proto/chan.h"
 #include "proto/peer.h"
+#include "shm/state.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "vmmd/children.h"
@@ -29,6 +37,7 @@
 #include "vmmd/disk.h"
 #include "vmmd/disk_impl.h"
 #include "vmmd/diskfds.h"
+#include "vmmd/fencewatch.h"
 #include "vmmd/imagelock.h"
 
 /* Milliseconds. */
@@ -65,6 +74,7 @@ enum disk_event {
 	ON_RENEW,	/* another blkd is wanted, without a hurry */
 	ON_BROKEN,	/* this blkd is of no use any more */
 	ON_CLOSED,	/* its channel is closed */
+	ON_FENCED,	/* nothing of it can reach the image or the guest */
 	ON_DEATH,	/* it is gone, and a successor is wanted */
 	ON_END,		/* it is gone, and none is */
 	EVENTS
@@ -84,9 +94,10 @@ arm(struct disk *d, unsigned ms)
 
 static const struct child_kind blkd_kind;
 
-static enum disk_event
-do_spawn(struct disk *d)
+struct child *
+disk_start_child(struct disk *d, bool spare)
 {
+	struct child *child;
 	char uid[16], gid[16], name[PROTO_NAME_MAX + 16];
 	char title[PROTO_NAME_MAX + 16];
 	const char *argv[] = { title, "-u", uid, "-g", gid, NULL };
@@ -97,12 +108,23 @@ do_spawn(struct disk *d)
 		argv[1] = NULL;
 	snprintf(name, sizeof(name), "blkd %s", d->conf->name);
 	/* setproctitle(3) has no more room than this. */
-	snprintf(title, sizeof(title), "blkd: %s", d->conf->name);
+	snprintf(title, sizeof(title), spare ? "blkd: (spare %s)" : "blkd: %s",
+	    d->conf->name);
+	child = child_start(d->host->children, &blkd_kind, d->host->blkd,
+	    argv, name, d);
+	if (child != NULL)
+		peer_set_state(child_peer(child), DISK_LOCKING);
+	return child;
+}
+
+static enum disk_event
+do_spawn(struct disk *d)
+{
 	d->fence_ms = FENCE_MIN_MS;
 	d->fence_tries = 0;
 	d->said = false;
-	d->child = child_start(d->host->children, &blkd_kind, d->host->blkd,
-	    argv, name, d);
+	if ((d->child = disk_spare_take(d)) == NULL)
+		d->child = disk_start_child(d, false);
 	if (d->child == NULL) {
 		log_error("disk %s: cannot start %s: %s", d->conf->name,
 		    d->host->blkd, strerror(errno));
@@ -111,7 +133,6 @@ do_spawn(struct disk *d)
 		d->host->failed(d->host->ctx, d, EXITCODE_INTERNAL);
 		return ON_END;
 	}
-	peer_set_state(child_peer(d->child), DISK_LOCKING);
 	return ON_TIMER;
 }
 
@@ -133,6 +154,11 @@ do_lock(struct disk *d)
 		    d->conf->name, d->conf->path, strerror(errno));
 		return ON_BROKEN;
 	}
+	/* Its threads are gone: the lock is only not given back yet. */
+	fd_close(&d->corpse_fd);
+	if (d->corpse != NULL && (d->corpse_fd = fcntl(d->backing_fd,
+	    F_DUPFD_CLOEXEC, 0)) != -1)
+		return ON_LOCKED;
 	if (++d->fence_tries == 16)
 		log_info("disk %s: waits for I/O of the last blkd to end",
 		    d->conf->name);
@@ -192,6 +218,11 @@ do_run(struct disk *d)
 		    d->conf->name, (unsigned long long)d->deaths);
 	d->was_ready = true;
 	arm(d, d->host->healthy_ms != 0 ? d->host->healthy_ms : HEALTHY_MS);
+	if (fencewatch_start(d->fence) == -1)
+		log_warning("disk %s: cannot watch its blkd's fence: %s",
+		    d->conf->name, strerror(errno));
+	disk_watch_start(d);
+	disk_spare_want(d);
 	d->host->ready(d->host->ctx, d);
 	disk_command_go(d);
 	return ON_NOTHING;
@@ -255,12 +286,31 @@ do_backoff(struct disk *d)
 	return ON_NOTHING;
 }
 
+/* Killed it is already, unless it lies. */
+static enum disk_event
+do_leave(struct disk *d)
+{
+	d->corpse = d->child;
+	d->child = NULL;
+	peer_set_state(child_peer(d->corpse), DISK_DYING);
+	child_bury(d->corpse);
+	return do_backoff(d);
+}
+
+static void
+tell_gone(struct disk *d)
+{
+	if (disk_is_gone(d))
+		d->host->gone(d->host->ctx, d);
+}
+
 static enum disk_event
 do_gone(struct disk *d)
 {
 	fd_close(&d->backing_fd);
 	disk_command_end(d);
-	d->host->gone(d->host->ctx, d);
+	disk_spare_end(d);
+	tell_gone(d);
 	return ON_NOTHING;
 }
 
@@ -299,6 +349,7 @@ static const struct transition {
 	{ DISK_RUNNING,	  ON_BROKEN, DISK_DYING,     do_kill },
 	{ DISK_RUNNING,	  ON_CLOSED, DISK_DYING,     do_kill },
 	{ DISK_RUNNING,	  ON_STOP,   DISK_DETACHING, do_detach },
+	{ DISK_RUNNING,	  ON_FENCED, DISK_BACKOFF,   do_leave },
 	{ DISK_RUNNING,	  ON_DEATH,  DISK_BACKOFF,   do_backoff },
 	{ DISK_RUNNING,	  ON_END,    DISK_GONE,	     do_gone },
 
@@ -306,6 +357,7 @@ static const struct transition {
 	{ DISK_DETACHING, ON_DEATH,  DISK_BACKOFF,   do_again },
 	{ DISK_DETACHING, ON_END,    DISK_GONE,	     do_gone },
 
+	{ DISK_DYING,	  ON_FENCED, DISK_BACKOFF,   do_leave },
 	{ DISK_DYING,	  ON_DEATH,  DISK_BACKOFF,   do_backoff },
 	{ DISK_DYING,	  ON_END,    DISK_GONE,	     do_gone },
 };
@@ -350,6 +402,8 @@ on_ready(void *ctx, struct msg *m)
 {
 	struct disk *d = child_owner(ctx);
 
+	if (ctx != d->child)
+		return;
 	d->layers = m->ready.m_layers;
 	d->capacity = m->ready.m_capacity;
 	disk_handle(d, ON_READY);
@@ -360,6 +414,8 @@ on_fail(void *ctx, struct msg *m)
 {
 	struct disk *d = child_owner(ctx);
 
+	if (ctx != d->child)
+		return;
 	/* Ending already: of what failed at once, one is told. */
 	if (d->stopping)
 		log_debug("disk %s: %s", d->conf->name, m->fail.m_text);
@@ -376,30 +432,98 @@ on_fail(void *ctx, struct msg *m)
 static void
 on_replace(void *ctx, struct msg *m)
 {
+	struct disk *d = child_owner(ctx);
+
 	(void)m;
-	disk_replace(child_owner(ctx), "a reset waits for I/O in flight");
+	if (ctx == d->child)
+		disk_replace(d, "a reset waits for I/O in flight");
 }
 
 static void
-on_closed(void *owner)
-{
-	disk_handle(owner, ON_CLOSED);
-}
-
-static void
-on_gone(void *owner, int status)
+on_closed(void *owner, struct child *child)
 {
 	struct disk *d = owner;
+
+	if (child == d->child)
+		disk_handle(d, ON_CLOSED);
+	else
+		child_kill(child);
+}
+
+static void
+on_fence_down(void *ctx)
+{
+	struct disk *d = ctx;
+
+	/* One corpse at a time; the end has no hurry. */
+	if (d->child != NULL && d->corpse == NULL && !d->stopping)
+		disk_handle(d, ON_FENCED);
+}
+
+static void
+log_end(const struct disk *d, int status)
+{
 	char text[64];
+
+	child_describe_status(status, text, sizeof(text));
+	log_warning("disk %s: blkd ended: %s", d->conf->name, text);
+}
+
+/*
+ * The lock is given back: the description of the one that serves gets it.  A
+ * child between fork and exec may have a copy of the old one for a moment.
+ */
+static void
+on_corpse_timer(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval soon = { 0, FENCE_MAX_MS * 1000 };
+	struct disk *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (d->corpse != NULL || d->corpse_fd == -1)
+		return;
+	if (imagelock_take(d->corpse_fd, IMAGELOCK_FENCE,
+	    d->fds.image.readonly) == -1) {
+		if (errno == EAGAIN) {
+			event_add(d->corpse_timer, &soon);
+			return;
+		}
+		log_error("disk %s: cannot lock the image %s again: %s",
+		    d->conf->name, d->conf->path, strerror(errno));
+	}
+	fd_close(&d->corpse_fd);
+}
+
+static void
+corpse_is_gone(struct disk *d, int status)
+{
+	log_end(d, status);
+	d->corpse = NULL;
+	on_corpse_timer(-1, 0, d);
+}
+
+static void
+on_gone(void *owner, struct child *child, int status)
+{
+	struct disk *d = owner;
 	bool orderly = d->state == DISK_DETACHING && status == 0;
 	bool boxed = !WIFEXITED(status) || WEXITSTATUS(status) != EX_NOPERM;
 
-	child_describe_status(status, text, sizeof(text));
+	if (child != d->child) {
+		if (child == d->corpse)
+			corpse_is_gone(d, status);
+		else
+			disk_spare_lost(d);
+		tell_gone(d);
+		return;
+	}
 	/* Without its sandbox it has said why on its own. */
 	if (!orderly && !d->said && (boxed || d->was_ready))
-		log_warning("disk %s: blkd ended: %s", d->conf->name,
-		    text);
+		log_end(d, status);
+	fencewatch_stop(d->fence);
 	d->child = NULL;
+	fd_close(&d->corpse_fd);
 	if (!d->was_ready && !d->stopping)
 		d->host->failed(d->host->ctx, d,
 		    boxed ? EXITCODE_DISK : EXITCODE_SANDBOX);
@@ -415,6 +539,7 @@ on_gone(void *owner, int status)
 static const struct peer_rule blkd_rules[] = {
 	{ PROTO_BLK_READY, ALIVE & ~PEER_IN(DISK_RUNNING), on_ready },
 	{ PROTO_BLK_FAIL, ALIVE | PEER_IN(DISK_LOCKING), on_fail },
+	{ PROTO_BLK_PONG, ALIVE | PEER_IN(DISK_LOCKING), disk_watch_on_pong },
 	{ PROTO_BLK_REPLACE, ALIVE & ~PEER_IN(DISK_ATTACHING), on_replace },
 	{ PROTO_BLK_PAUSED, SERVED, disk_command_on_done },
 	{ PROTO_BLK_RESUMED, SERVED, disk_command_on_done },
@@ -443,6 +568,18 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	disk_handle(arg, ON_TIMER);
 }
 
+static int
+watch_state(struct disk *d)
+{
+	unsigned queues = (unsigned)d->conf->queues;
+	unsigned size = (unsigned)d->conf->queue_size;
+
+	d->shared = state_map_readonly(d->fds.state_readonly, queues, size);
+	d->fence = fencewatch_new(d->host->base, d->fds.state, queues, size,
+	    on_fence_down, d);
+	return d->shared == NULL || d->fence == NULL ? -1 : 0;
+}
+
 enum exitcode_reason
 disk_new(const struct disk_host *host, const struct conf_disk *conf,
     unsigned index, struct disk **out)
@@ -456,17 +593,22 @@ disk_new(const struct disk_host *host, const struct conf_disk *conf,
 	d->conf = conf;
 	d->index = index;
 	d->state = DISK_OFF;
-	d->backing_fd = d->channel_fd = -1;
+	d->backing_fd = d->channel_fd = d->corpse_fd = -1;
 	diskfds_init(&d->fds);
 	if ((d->timer = evtimer_new(host->base, on_timer, d)) == NULL ||
-	    disk_command_init(d) == -1)
+	    disk_command_init(d) == -1 || disk_spare_init(d) == -1 ||
+	    disk_watch_init(d) == -1 || (d->corpse_timer =
+	    evtimer_new(host->base, on_corpse_timer, d)) == NULL)
 		goto out;
-	if ((reason = diskfds_open(&d->fds, conf)) == EXITCODE_NONE) {
+	if ((reason = diskfds_open(&d->fds, conf)) != EXITCODE_NONE) {
+		disk_free(d);
+		return reason;
+	}
+	if (watch_state(d) == 0) {
 		*out = d;
 		return EXITCODE_NONE;
 	}
-	disk_free(d);
-	return reason;
+	reason = EXITCODE_OS;
 out:
 	log_error("disk %s: no memory for it", conf->name);
 	disk_free(d);
@@ -478,10 +620,18 @@ disk_free(struct disk *d)
 {
 	if (d == NULL)
 		return;
+	fencewatch_free(d->fence);
+	if (d->shared != NULL)
+		state_unmap(d->shared);
 	diskfds_close(&d->fds);
 	fd_close(&d->backing_fd);
+	fd_close(&d->corpse_fd);
 	fd_close(&d->channel_fd);
 	disk_command_free(d);
+	disk_spare_free(d);
+	disk_watch_free(d);
+	if (d->corpse_timer != NULL)
+		event_free(d->corpse_timer);
 	if (d->timer != NULL)
 		event_free(d->timer);
 	free(d);
@@ -498,6 +648,7 @@ disk_stop(struct disk *d)
 {
 	d->stopping = true;
 	d->said |= d->state == DISK_LOCKING;
+	disk_spare_end(d);
 	disk_handle(d, ON_STOP);
 }
 
@@ -554,7 +705,7 @@ disk_is_ready(const struct disk *d)
 bool
 disk_is_gone(const struct disk *d)
 {
-	return d->state == DISK_GONE;
+	return d->state == DISK_GONE && d->spare == NULL && d->corpse == NULL;
 }
 
 int

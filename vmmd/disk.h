@@ -41,6 +41,8 @@ struct disk_host {
 	const int	*group_fd;	/* of their pages */
 	uint64_t	 group_epoch;	/* CLOCK_MONOTONIC, ns */
 	unsigned	 healthy_ms;	/* deaths are forgotten; 0: 10 s */
+	unsigned	 spare_ms;	/* READY to the next spare; 0: none */
+	unsigned	 hang_ms;	/* without an answer; 0: never */
 
 	void		*ctx;
 	/* It serves, for the first time or again: see disk_take_channel. */
@@ -109,6 +111,9 @@ void		disk_status(const struct disk *, struct proto_disk_status *);
 const char	*disk_name(const struct disk *);
 /* Can the image be opened once more, with the rights that are in force? */
 bool		 disk_can_reopen(const struct disk *);
+
+/* A successor waits in its sandbox, for tests. */
+bool		disk_has_spare(const struct disk *);
 
 /* The table, for tests: each state and event has a name. */
 const char	*disk_state_name(const struct disk *);

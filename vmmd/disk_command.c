@@ -150,6 +150,8 @@ disk_command_on_done(void *child, struct msg *m)
 {
 	struct disk *d = child_owner(child);
 
+	if (child != d->child)
+		return;
 	/* What was given up, or is confirmed late, is nobody's answer. */
 	if (d->command.sequence != 0 &&
 	    d->command.sequence == m->hdr.m_sequence)
@@ -161,6 +163,8 @@ disk_command_on_resized(void *child, struct msg *m)
 {
 	struct disk *d = child_owner(child);
 
+	if (child != d->child)
+		return;
 	d->capacity = m->resized.m_capacity;
 	disk_command_on_done(child, m);
 }

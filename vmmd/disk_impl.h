@@ -16,6 +16,8 @@
 
 struct child;
 struct event;
+struct fencewatch;
+struct state;
 
 enum disk_state {
 	DISK_OFF,
@@ -44,6 +46,21 @@ struct disk {
 	enum disk_state		 state;
 	struct event		*timer;
 	struct child		*child;		/* NULL: none */
+
+	/* Beside it: disk_spare.c. */
+	struct child		*spare;		/* waits; NULL: none */
+	struct event		*spare_timer;
+	bool			 spare_waits;	/* it has answered */
+	struct child		*corpse;	/* fenced, not yet reaped */
+	int			 corpse_fd;	/* for the lock it still has */
+	struct event		*corpse_timer;	/* the next try for that */
+	struct fencewatch	*fence;
+
+	/* Does it answer: disk_watch.c. */
+	const struct state	*shared;	/* read-only */
+	struct event		*watch_timer;
+	uint32_t		 ping;		/* unanswered; 0: none */
+	uint64_t		 hangs;
 
 	struct diskfds		 fds;		/* what outlives a blkd */
 
@@ -76,6 +93,30 @@ struct disk {
 
 /* Drain and detach this blkd, attach a new one: no request is in flight. */
 void	disk_renew(struct disk *);
+
+/* Start a blkd that waits for ATTACH.  NULL and errno. */
+struct child *disk_start_child(struct disk *, bool spare);
+
+/* --- disk_spare.c --------------------------------------------------------- */
+
+int	disk_spare_init(struct disk *);
+void	disk_spare_free(struct disk *);
+/* The blkd serves: one is started in a while, if there is none. */
+void	disk_spare_want(struct disk *);
+/* The one that waits: the caller's; NULL: none. */
+struct child *disk_spare_take(struct disk *);
+/* It is gone, or it is of no use. */
+void	disk_spare_lost(struct disk *);
+/* None is wanted any more. */
+void	disk_spare_end(struct disk *);
+
+/* --- disk_watch.c --------------------------------------------------------- */
+
+int	disk_watch_init(struct disk *);
+void	disk_watch_free(struct disk *);
+/* The blkd serves: it has to answer from now on. */
+void	disk_watch_start(struct disk *);
+void	disk_watch_on_pong(void *child, struct msg *);
 
 /* --- disk_command.c ------------------------------------------------------- */
 

@@ -199,22 +199,24 @@ on_client_gone(void *ctx, struct msg *m)
 }
 
 static void
-on_closed(void *owner)
+on_closed(void *owner, struct child *child)
 {
 	struct machine *mc = owner;
 
+	(void)child;
 	/* It may be on its way out; if not, it is of no use any more. */
 	if (mc->state != MACHINE_ENDED)
 		set_state(mc, mc->state, END_S);
 }
 
 static void
-on_gone(void *owner, int status)
+on_gone(void *owner, struct child *child, int status)
 {
 	struct machine *mc = owner;
 	char text[64];
 	bool boxed;
 
+	(void)child;
 	child_describe_status(status, text, sizeof(text));
 	/* Without its sandbox it has said why on its own. */
 	boxed = !WIFEXITED(status) || WEXITSTATUS(status) != EX_NOPERM;

@@ -46,6 +46,10 @@ enum phase {
 
 #define NSIGNALS	3
 
+/* Milliseconds: see struct disk_host. */
+#define SPARE_MS	100
+#define HANG_MS		4000
+
 struct monitor {
 	const struct monitor_options *options;
 	const struct conf	*conf;
@@ -364,6 +368,8 @@ fill_hosts(struct monitor *mon)
 		.group = mon->conf->group,
 		.group_fd = mon->group_fd,
 		.group_epoch = monotonic(),
+		.spare_ms = SPARE_MS,
+		.hang_ms = HANG_MS,
 		.ctx = mon,
 		.ready = on_disk_ready,
 		.failed = on_disk_failed,

@@ -49,6 +49,7 @@ struct driver_setup {
 	uint64_t	 sectors;
 	uint64_t	 seed;
 	bool		 unordered;	/* completion in any order is right */
+	int		 priority;	/* in real time; 0: as it comes */
 };
 
 /* Runs until score->stop, or something was lost; returns an exit status. */
@@ -69,5 +70,7 @@ score_random(uint64_t *seed)
 }
 
 uint64_t score_clock(void);
+/* This process in real time: others do not disturb what is measured. */
+void	score_hurry(int priority);
 
 #endif /* TORTURE_SCORE_H */

@@ -49,6 +49,8 @@ struct options {
 	uint64_t	seed;
 	bool		touch;		/* all memory, before each kill */
 	bool		unordered;
+	bool		hurry;		/* in real time: as if nothing else ran */
+	bool		spare;		/* a kill waits for the next spare */
 	bool		verbose;
 	const char	*path;
 	const char	*blkd;
@@ -67,12 +69,14 @@ struct torture {
 	pid_t			 driver;
 	uint64_t		 seed;
 	uint64_t		 began_ns;
-	uint64_t		 killed_ns;	/* 0: not since the last sample */
+	uint64_t		 killed_ns;	/* 0: sampled */
+	uint64_t		 ready_ns;	/* of the newest READY */
 	unsigned		 kills;
 	unsigned		 again;		/* before the last had recovered */
 	unsigned		 respawns;
 	unsigned		 nsamples;
 	uint64_t		*sample;	/* outages, ns */
+	bool			 twice;		/* killed again since the sample */
 	bool			 ending;
 	bool			 broken;
 };
@@ -164,6 +168,7 @@ start_driver(struct torture *t)
 		.sectors = t->o.image / SCORE_SECTOR,
 		.seed = score_random(&t->seed),
 		.unordered = t->o.unordered,
+		.priority = t->o.hurry ? 2 : 0,
 	};
 	if ((t->driver = fork()) == -1)
 		err(1, "torture: fork");
@@ -202,23 +207,30 @@ arm(struct torture *t, uint64_t us)
 	event_add(t->timer, &tv);
 }
 
-/* What the last kill has cost, if the driver has gone on since. */
-static void
+/*
+ * What the last kill has cost: the longest time without a completion until
+ * the driver has gone on with a successor that is READY.  False: not yet.
+ */
+static bool
 take_sample(struct torture *t)
 {
 	uint64_t gap;
 
 	if (t->killed_ns == 0)
-		return;
-	if (shared_load(&t->score->progress_ns) <= t->killed_ns) {
-		t->again++;
-		return;
-	}
+		return true;
+	if (t->ready_ns < t->killed_ns ||
+	    shared_load(&t->score->progress_ns) <= t->ready_ns)
+		return false;
 	gap = shared_load(&t->score->gap_ns);
+	t->killed_ns = 0;
 	t->sample[t->nsamples++] = gap;
+	if (t->o.touch)
+		shared_store(&t->score->touch,
+		    shared_load(&t->score->touch) + 1);
 	if (t->o.verbose)
 		fprintf(stderr, "kill %u: %.3f ms\n", t->kills,
 		    (double)gap / 1e6);
+	return true;
 }
 
 static void
@@ -227,10 +239,13 @@ kill_it(struct torture *t)
 	struct proto_disk_status status;
 
 	disk_status(t->disk, &status);
-	take_sample(t);
 	if (status.m_pid <= 0)
 		return;
-	shared_store(&t->score->gap_ns, 0);
+	t->twice = t->killed_ns != 0;
+	if (t->twice)
+		t->again++;
+	else
+		shared_store(&t->score->gap_ns, 0);
 	t->killed_ns = score_clock();
 	kill((pid_t)status.m_pid, SIGKILL);
 	t->kills++;
@@ -239,8 +254,6 @@ kill_it(struct torture *t)
 static void
 finish(struct torture *t)
 {
-	take_sample(t);
-	t->killed_ns = 0;
 	t->ending = true;
 	shared_store(&t->score->stop, 1);
 }
@@ -251,6 +264,19 @@ is_enough(const struct torture *t)
 	return t->kills >= t->o.kills || (t->o.seconds != 0 &&
 	    score_clock() - t->began_ns >
 	    t->o.seconds * UINT64_C(1000000000));
+}
+
+/* Is it time?  Now and then before the guest has gone on since the last. */
+static bool
+may_kill(struct torture *t)
+{
+	const struct score *s = t->score;
+
+	if (!take_sample(t))
+		return !t->twice && score_random(&t->seed) % 256 == 0;
+	if (t->o.touch && shared_load(&s->touched) != shared_load(&s->touch))
+		return false;
+	return !t->o.spare || disk_has_spare(t->disk);
 }
 
 static void
@@ -264,19 +290,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		disk_stop(t->disk);
 		return;
 	}
-	if (t->ending) {
-		arm(t, 1000);
-		return;
-	}
-	if (t->o.touch && shared_load(&t->score->touched) !=
-	    shared_load(&t->score->touch)) {
-		arm(t, 1000);
-		return;
-	}
-	/* Not before the guest has gone on since the last one. */
-	if (t->killed_ns != 0 && score_random(&t->seed) % 16 != 0 &&
-	    shared_load(&t->score->progress_ns) <= t->killed_ns) {
-		arm(t, 1000);
+	if (t->ending || !may_kill(t)) {
+		arm(t, 300);
 		return;
 	}
 	if (is_enough(t)) {
@@ -285,8 +300,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	kill_it(t);
-	/* If no READY comes, because this one dies too: again. */
-	arm(t, 100000);
+	arm(t, 1000);
 }
 
 static void
@@ -295,6 +309,7 @@ on_ready(void *ctx, struct disk *disk)
 	struct torture *t = ctx;
 	uint64_t us;
 
+	t->ready_ns = score_clock();
 	if (t->channel != -1)
 		close(t->channel);
 	t->channel = disk_take_channel(disk);
@@ -307,13 +322,12 @@ on_ready(void *ctx, struct disk *disk)
 		errx(1, "torture: the device has lost its status");
 	if (t->ending)
 		return;
-	if (t->o.touch)
-		shared_store(&t->score->touch,
-		    shared_load(&t->score->touch) + 1);
 	/* One in eight dies while it still replays. */
 	us = score_random(&t->seed);
-	us = us % 8 == 0 ? us % 300 : us % SOON_US;
-	arm(t, us);
+	if (us % 8 == 0 && t->killed_ns != 0 && !t->twice && !t->o.spare && !t->o.touch &&
+	    !is_enough(t))
+		kill_it(t);
+	arm(t, us % SOON_US);
 }
 
 static void
@@ -392,6 +406,8 @@ make(struct torture *t)
 		.gmem_fd = memfd_make("gmem", t->o.memory),
 		.memory = t->o.memory,
 		.healthy_ms = 1,
+		.spare_ms = 1,
+		.hang_ms = 4000,
 		.ctx = t,
 		.ready = on_ready,
 		.failed = on_failed,
@@ -471,7 +487,7 @@ release(struct torture *t)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: torture [-tuv] [-i image_mib] [-k kills]"
+	fprintf(stderr, "usage: torture [-rtuvw] [-i image_mib] [-k kills]"
 	    " [-m memory_mib]\n\t[-S seed] [-s seconds] blkd image\n");
 	exit(64);
 }
@@ -485,7 +501,7 @@ parse(struct options *o, int argc, char **argv)
 		.kills = 500, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
 	};
-	while ((c = getopt(argc, argv, "i:k:m:S:s:tuv")) != -1) {
+	while ((c = getopt(argc, argv, "i:k:m:rS:s:tuvw")) != -1) {
 		switch (c) {
 		case 'i':
 			o->image = strtoull(optarg, NULL, 10) << 20;
@@ -495,6 +511,9 @@ parse(struct options *o, int argc, char **argv)
 			break;
 		case 'm':
 			o->memory = strtoull(optarg, NULL, 10) << 20;
+			break;
+		case 'r':
+			o->hurry = true;
 			break;
 		case 'S':
 			o->seed = strtoull(optarg, NULL, 10) | 1;
@@ -510,6 +529,9 @@ parse(struct options *o, int argc, char **argv)
 			break;
 		case 'v':
 			o->verbose = true;
+			break;
+		case 'w':
+			o->spare = true;
 			break;
 		default:
 			usage();
@@ -533,6 +555,8 @@ main(int argc, char **argv)
 	    LOG_LEVEL_ERROR);
 	printf("seed %llu\n", (unsigned long long)t.o.seed);
 	fflush(stdout);
+	if (t.o.hurry)
+		score_hurry(1);
 	make(&t);
 	t.began_ns = score_clock();
 	disk_start(t.disk);

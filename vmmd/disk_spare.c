@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The spare of a disk: a blkd that waits for ATTACH in its sandbox, so that
+ * a successor costs no fork, no exec and no sandbox.  Monitor; a spare is as
+ * hostile as any blkd.
+ *
+ * It is started a while after READY, when the disk has gone back to work.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "proto/peer.h"
+#include "util/log.h"
+#include "vmmd/children.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+#include "vmmd/disk_impl.h"
+
+/* After one that did not last. */
+#define LOST_MS	10000
+
+static void
+arm(struct disk *d, unsigned ms)
+{
+	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
+
+	event_add(d->spare_timer, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct disk *d = arg;
+	struct proto_empty ping;
+
+	(void)fd;
+	(void)what;
+	if (d->spare != NULL || d->stopping)
+		return;
+	d->spare_waits = false;
+	if ((d->spare = disk_start_child(d, true)) == NULL) {
+		log_warning("disk %s: cannot start a spare blkd: %s",
+		    d->conf->name, strerror(errno));
+		arm(d, LOST_MS);
+		return;
+	}
+	/* The answer says that its sandbox is closed. */
+	peer_send(child_peer(d->spare), PROTO_BLK_PING, &ping, NULL, 0);
+}
+
+int
+disk_spare_init(struct disk *d)
+{
+	d->spare_timer = evtimer_new(d->host->base, on_timer, d);
+	return d->spare_timer == NULL ? -1 : 0;
+}
+
+void
+disk_spare_free(struct disk *d)
+{
+	if (d->spare_timer != NULL)
+		event_free(d->spare_timer);
+}
+
+void
+disk_spare_want(struct disk *d)
+{
+	if (d->host->spare_ms != 0 && d->spare == NULL)
+		arm(d, d->host->spare_ms);
+}
+
+struct child *
+disk_spare_take(struct disk *d)
+{
+	struct child *child = d->spare;
+
+	/* It may be dead and not yet reaped. */
+	if (child == NULL || !peer_is_open(child_peer(child)))
+		return NULL;
+	d->spare = NULL;
+	return child;
+}
+
+void
+disk_spare_lost(struct disk *d)
+{
+	d->spare = NULL;
+	if (d->stopping || d->state == DISK_GONE)
+		return;
+	log_warning("disk %s: the spare blkd has ended", d->conf->name);
+	arm(d, LOST_MS);
+}
+
+void
+disk_spare_end(struct disk *d)
+{
+	event_del(d->spare_timer);
+	if (d->spare != NULL)
+		child_kill(d->spare);
+}
+
+bool
+disk_has_spare(const struct disk *d)
+{
+	return d->spare != NULL && d->spare_waits;
+}

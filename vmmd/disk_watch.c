@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Does a blkd that has something to do still answer?  Monitor.
+ *
+ * A disk that is idle is left asleep: one that hangs then is found with its
+ * next request, or by the vm process with its next register access.
+ */
+#include <poll.h>
+
+#include <event2/event.h>
+
+#include "proto/peer.h"
+#include "shm/shared.h"
+#include "shm/state.h"
+#include "vmmd/children.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+#include "vmmd/disk_impl.h"
+
+/* A kick that nobody has read, or requests in flight. */
+static bool
+has_work(const struct disk *d)
+{
+	struct pollfd pfd[PROTO_QUEUES_MAX];
+	nfds_t i, n = (nfds_t)d->conf->queues;
+
+	for (i = 0; i < n; i++) {
+		pfd[i] = (struct pollfd) {
+			.fd = d->fds.kick[i], .events = POLLIN
+		};
+		if (shared_load(&d->shared->queue[i].s_counters
+		    .s_value[COUNTER_IN_FLIGHT]) != 0)
+			return true;
+	}
+	return poll(pfd, n, 0) > 0;
+}
+
+static void
+arm(struct disk *d)
+{
+	/* Half of it until the question, half of it for the answer. */
+	unsigned ms = d->host->hang_ms / 2 + 1;
+	struct timeval tv = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 };
+
+	event_add(d->watch_timer, &tv);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct disk *d = arg;
+	struct proto_empty ping;
+
+	(void)fd;
+	(void)what;
+	if (d->state != DISK_RUNNING)
+		return;
+	if (d->ping != 0) {
+		d->hangs++;
+		disk_replace(d, "it does not answer, and has work to do");
+		return;
+	}
+	if (has_work(d))
+		d->ping = peer_send(child_peer(d->child), PROTO_BLK_PING,
+		    &ping, NULL, 0);
+	arm(d);
+}
+
+void
+disk_watch_on_pong(void *child, struct msg *m)
+{
+	struct disk *d = child_owner(child);
+
+	if (child == d->spare)
+		d->spare_waits = true;
+	else if (child == d->child && m->hdr.m_sequence == d->ping)
+		d->ping = 0;
+}
+
+int
+disk_watch_init(struct disk *d)
+{
+	d->watch_timer = evtimer_new(d->host->base, on_timer, d);
+	return d->watch_timer == NULL ? -1 : 0;
+}
+
+void
+disk_watch_free(struct disk *d)
+{
+	if (d->watch_timer != NULL)
+		event_free(d->watch_timer);
+}
+
+void
+disk_watch_start(struct disk *d)
+{
+	d->ping = 0;
+	if (d->host->hang_ms != 0)
+		arm(d);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Wait for robust futexes.  Monitor: its loop, and a thread that touches the
+ * fences of one state, the stop word, an eventfd, and nothing else.  It
+ * holds no lock and makes no libc call that takes one: the loop's thread
+ * forks.
+ */
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+
+#include <linux/futex.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "shm/shared.h"
+#include "shm/state.h"
+#include "util/fd.h"
+#include "vmmd/fencewatch.h"
+
+#define STACK_BYTES	(256u << 10)
+
+struct fencewatch {
+	struct state	*state;
+	unsigned	 fences;	/* register thread and queues */
+	pthread_t	 thread;
+	bool		 running;
+	uint32_t	 stop;		/* the loop's; shared_load */
+	int		 eventfd;	/* the thread says: all are down */
+	struct event	*event;
+	void		(*down)(void *ctx);
+	void		*ctx;
+};
+
+/* --- the thread ----------------------------------------------------------- */
+
+/*
+ * Wait for the death of the holder.  False: it was stopped, or nobody has
+ * died here.
+ */
+static bool
+wait_for(struct fencewatch *w, uint32_t *word)
+{
+	uint32_t v;
+
+	for (;;) {
+		v = shared_load_acquire(word);
+		if (shared_load_acquire(&w->stop))
+			return false;
+		if ((v & FUTEX_TID_MASK) == 0)
+			return (v & FUTEX_OWNER_DIED) != 0;
+		if ((v & FUTEX_WAITERS) == 0) {
+			/* Only with it does the kernel wake; look again. */
+			__atomic_compare_exchange_n(word, &v,
+			    v | FUTEX_WAITERS, false, __ATOMIC_SEQ_CST,
+			    __ATOMIC_SEQ_CST);
+			continue;
+		}
+		syscall(SYS_futex, word, FUTEX_WAIT, v, NULL, NULL, 0);
+	}
+}
+
+static void *
+watch_main(void *arg)
+{
+	struct fencewatch *w = arg;
+	unsigned i;
+
+	for (i = 0; i < w->fences; i++)
+		if (!wait_for(w, &w->state->fence[i].s_futex))
+			return NULL;
+	(void)eventfd_write(w->eventfd, 1);
+	return NULL;
+}
+
+/* --- the loop ------------------------------------------------------------- */
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct fencewatch *w = arg;
+	eventfd_t n;
+
+	(void)what;
+	if (eventfd_read(fd, &n) == -1 || !w->running)
+		return;
+	pthread_join(w->thread, NULL);
+	w->running = false;
+	w->down(w->ctx);
+}
+
+struct fencewatch *
+fencewatch_new(struct event_base *base, int state_fd, unsigned queues,
+    unsigned queue_size, void (*down)(void *ctx), void *ctx)
+{
+	struct fencewatch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->down = down;
+	w->ctx = ctx;
+	w->fences = 1 + queues;
+	w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->eventfd == -1 ||
+	    (w->state = state_map(state_fd, queues, queue_size)) == NULL ||
+	    (w->event = event_new(base, w->eventfd, EV_READ | EV_PERSIST,
+	    on_event, w)) == NULL || event_add(w->event, NULL) == -1) {
+		fencewatch_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+int
+fencewatch_start(struct fencewatch *w)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+
+	fencewatch_stop(w);
+	shared_store_release(&w->stop, 0);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	/* Signals are the loop's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	errno = pthread_create(&w->thread, &attr, watch_main, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	w->running = errno == 0;
+	return w->running ? 0 : -1;
+}
+
+/*
+ * The word that is waited for loses its bit: so either it is not what the
+ * thread wants to sleep on any more, or the thread sleeps and is woken.
+ * Whoever else writes to the word can undo that, but not for ever.
+ */
+void
+fencewatch_stop(struct fencewatch *w)
+{
+	struct timespec until;
+	eventfd_t n;
+	uint32_t *word;
+	unsigned i;
+
+	if (!w->running)
+		return;
+	shared_store_release(&w->stop, 1);
+	do {
+		for (i = 0; i < w->fences; i++) {
+			word = &w->state->fence[i].s_futex;
+			__atomic_fetch_and(word, ~FUTEX_WAITERS,
+			    __ATOMIC_SEQ_CST);
+			syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL,
+			    NULL, 0);
+		}
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += (until.tv_nsec + 10000000) / 1000000000;
+		until.tv_nsec = (until.tv_nsec + 10000000) % 1000000000;
+	} while (pthread_timedjoin_np(w->thread, NULL, &until) != 0);
+	w->running = false;
+	(void)eventfd_read(w->eventfd, &n);
+}
+
+void
+fencewatch_free(struct fencewatch *w)
+{
+	if (w == NULL)
+		return;
+	fencewatch_stop(w);
+	if (w->event != NULL)
+		event_free(w->event);
+	fd_close(&w->eventfd);
+	if (w->state != NULL)
+		state_unmap(w->state);
+	free(w);
+}
