@@ -298,7 +298,8 @@ show(struct driver *d)
 static void
 fill(struct driver *d, unsigned index)
 {
-	if (shared_load(&d->score->stop) != 0)
+	if (shared_load(&d->score->stop) != 0 ||
+	    shared_load(&d->score->rest) != 0)
 		return;
 	if (d->slot[index].touches > 0)
 		choose_touch(d, &d->slot[index], index);
@@ -377,9 +378,10 @@ static void
 sleep_until_irq(struct driver *d)
 {
 	struct pollfd pfd = { .fd = d->setup->irq_fd, .events = POLLIN };
+	int ms = d->in_flight < SCORE_DEPTH ? 1 : 1000;
 	eventfd_t n;
 
-	if (poll(&pfd, 1, 1000) == 1)
+	if (poll(&pfd, 1, ms) == 1)
 		(void)eventfd_read(d->setup->irq_fd, &n);
 }
 
@@ -401,21 +403,33 @@ touch(struct driver *d)
 	}
 }
 
+/* After a rest, and at the beginning. */
 static void
-run(struct driver *d)
+fill_all(struct driver *d)
 {
 	unsigned i;
 
+	if (d->in_flight == SCORE_DEPTH)
+		return;
+	for (i = 0; i < SCORE_DEPTH; i++)
+		if (!d->slot[i].busy)
+			fill(d, i);
+	show(d);
+}
+
+static void
+run(struct driver *d)
+{
 	if (d->setup->priority != 0)
 		score_hurry(d->setup->priority);
 	shared_store(&d->score->progress_ns, score_clock());
-	for (i = 0; i < SCORE_DEPTH; i++)
-		fill(d, i);
-	show(d);
-	while (d->in_flight > 0) {
+	while (d->in_flight > 0 || shared_load(&d->score->stop) == 0) {
 		touch(d);
+		fill_all(d);
 		if (reap(d))
 			continue;
+		if (d->in_flight == 0)
+			shared_store(&d->score->progress_ns, score_clock());
 		if (score_clock() - shared_load(&d->score->progress_ns) >
 		    PATIENCE_NS) {
 			add(&d->score->lost, d->in_flight);

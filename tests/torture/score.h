@@ -24,6 +24,7 @@
 struct score {
 	/* torture.c */
 	uint32_t	stop;		/* finish what is in flight, and end */
+	uint32_t	rest;		/* issue nothing for now */
 	uint32_t	touch;		/* touch all memory: a number to reach */
 
 	/* driver.c */

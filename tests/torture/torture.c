@@ -39,6 +39,7 @@
 
 #define LIVE		0xf		/* status of a running device */
 #define LIMIT_S		60		/* without a step of any kind */
+#define REST_US		60000		/* in real time: others have to live */
 #define SOON_US		20000		/* a kill follows READY within this */
 
 struct options {
@@ -76,6 +77,7 @@ struct torture {
 	unsigned		 respawns;
 	unsigned		 nsamples;
 	uint64_t		*sample;	/* outages, ns */
+	bool			 rested;
 	bool			 twice;		/* killed again since the sample */
 	bool			 ending;
 	bool			 broken;
@@ -246,6 +248,7 @@ kill_it(struct torture *t)
 		t->again++;
 	else
 		shared_store(&t->score->gap_ns, 0);
+	t->rested = false;
 	t->killed_ns = score_clock();
 	kill((pid_t)status.m_pid, SIGKILL);
 	t->kills++;
@@ -270,13 +273,20 @@ is_enough(const struct torture *t)
 static bool
 may_kill(struct torture *t)
 {
-	const struct score *s = t->score;
+	struct score *s = t->score;
 
 	if (!take_sample(t))
 		return !t->twice && score_random(&t->seed) % 256 == 0;
 	if (t->o.touch && shared_load(&s->touched) != shared_load(&s->touch))
 		return false;
-	return !t->o.spare || disk_has_spare(t->disk);
+	if (t->o.spare && !disk_has_spare(t->disk))
+		return false;
+	if (t->o.hurry && !t->rested) {
+		t->rested = true;
+		shared_store(&t->score->rest, 1);
+		return false;
+	}
+	return true;
 }
 
 static void
@@ -290,8 +300,13 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		disk_stop(t->disk);
 		return;
 	}
+	if (shared_load(&t->score->rest) != 0) {
+		shared_store(&t->score->rest, 0);
+		arm(t, SOON_US / 2 + score_random(&t->seed) % SOON_US);
+		return;
+	}
 	if (t->ending || !may_kill(t)) {
-		arm(t, 300);
+		arm(t, shared_load(&t->score->rest) != 0 ? REST_US : 300);
 		return;
 	}
 	if (is_enough(t)) {
