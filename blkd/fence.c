@@ -12,6 +12,7 @@
 
 #include <linux/futex.h>
 
+#include <limits.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -53,6 +54,9 @@ fence_drop(void)
 	if (held.fence == NULL)
 		return;
 	held.head.list.next = &held.head.list;
-	shared_store_release(&held.fence->s_futex, 0);
+	/* As the kernel would: who waits for it is told. */
+	shared_store_release(&held.fence->s_futex, FUTEX_OWNER_DIED);
+	syscall(SYS_futex, &held.fence->s_futex, FUTEX_WAKE, INT_MAX, NULL,
+	    NULL, 0);
 	held.fence = NULL;
 }

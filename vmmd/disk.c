@@ -245,12 +245,31 @@ do_detach(struct disk *d)
 	return ON_NOTHING;
 }
 
+/* Killed it is already, or it exits, unless it lies. */
+static void
+bury(struct disk *d)
+{
+	d->corpse = d->child;
+	d->child = NULL;
+	peer_set_state(child_peer(d->corpse), DISK_DYING);
+	child_bury(d->corpse);
+}
+
 /* The one that was asked to detach has gone in order. */
 static enum disk_event
 do_again(struct disk *d)
 {
 	fd_close(&d->backing_fd);
 	return ON_TIMER;
+}
+
+/* The same, and it is not reaped yet. */
+static enum disk_event
+do_again_fenced(struct disk *d)
+{
+	bury(d);
+	d->renewed = true;
+	return do_again(d);
 }
 
 static enum disk_event
@@ -286,14 +305,10 @@ do_backoff(struct disk *d)
 	return ON_NOTHING;
 }
 
-/* Killed it is already, unless it lies. */
 static enum disk_event
 do_leave(struct disk *d)
 {
-	d->corpse = d->child;
-	d->child = NULL;
-	peer_set_state(child_peer(d->corpse), DISK_DYING);
-	child_bury(d->corpse);
+	bury(d);
 	return do_backoff(d);
 }
 
@@ -354,6 +369,7 @@ static const struct transition {
 	{ DISK_RUNNING,	  ON_END,    DISK_GONE,	     do_gone },
 
 	{ DISK_DETACHING, ON_TIMER,  DISK_DYING,     do_kill_late },
+	{ DISK_DETACHING, ON_FENCED, DISK_BACKOFF,   do_again_fenced },
 	{ DISK_DETACHING, ON_DEATH,  DISK_BACKOFF,   do_again },
 	{ DISK_DETACHING, ON_END,    DISK_GONE,	     do_gone },
 
@@ -498,7 +514,9 @@ on_corpse_timer(evutil_socket_t fd, short what, void *arg)
 static void
 corpse_is_gone(struct disk *d, int status)
 {
-	log_end(d, status);
+	if (!d->renewed)
+		log_end(d, status);
+	d->renewed = false;
 	d->corpse = NULL;
 	on_corpse_timer(-1, 0, d);
 }

@@ -73,6 +73,13 @@ void		disk_stop(struct disk *);
 /* A register access was not answered: replace its blkd. */
 void		disk_replace(struct disk *, const char *why);
 
+/*
+ * The program may be another now: start it, and once it waits in its
+ * sandbox, put it in the place of the one that serves, which finishes what
+ * it has in flight.  A program that does not start changes nothing.
+ */
+void		disk_upgrade(struct disk *);
+
 /* A line for the log, once it is ready. */
 void		disk_log_sandbox(const struct disk *);
 

@@ -51,7 +51,10 @@ struct disk {
 	struct child		*spare;		/* waits; NULL: none */
 	struct event		*spare_timer;
 	bool			 spare_waits;	/* it has answered */
+	bool			 spare_stale;	/* of an old program: killed */
+	bool			 upgrading;	/* the next spare takes over */
 	struct child		*corpse;	/* fenced, not yet reaped */
+	bool			 renewed;	/* the corpse was asked to go */
 	int			 corpse_fd;	/* for the lock it still has */
 	struct event		*corpse_timer;	/* the next try for that */
 	struct fencewatch	*fence;
@@ -107,6 +110,8 @@ void	disk_spare_want(struct disk *);
 struct child *disk_spare_take(struct disk *);
 /* It is gone, or it is of no use. */
 void	disk_spare_lost(struct disk *);
+/* It has answered: its sandbox is closed. */
+void	disk_spare_on_pong(struct disk *);
 /* None is wanted any more. */
 void	disk_spare_end(struct disk *);
 

@@ -39,7 +39,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (d->spare != NULL || d->stopping)
 		return;
-	d->spare_waits = false;
+	d->spare_waits = d->spare_stale = false;
 	if ((d->spare = disk_start_child(d, true)) == NULL) {
 		log_warning("disk %s: cannot start a spare blkd: %s",
 		    d->conf->name, strerror(errno));
@@ -64,10 +64,26 @@ disk_spare_free(struct disk *d)
 		event_free(d->spare_timer);
 }
 
+/* Is it time to put the new program in the place of the old one? */
+static void
+go_on(struct disk *d)
+{
+	if (!d->upgrading || d->state != DISK_RUNNING)
+		return;
+	if (d->spare == NULL)
+		arm(d, 0);
+	else if (disk_has_spare(d)) {
+		d->upgrading = false;
+		disk_renew(d);
+	}
+}
+
 void
 disk_spare_want(struct disk *d)
 {
-	if (d->host->spare_ms != 0 && d->spare == NULL)
+	if (d->upgrading)
+		go_on(d);
+	else if (d->host->spare_ms != 0 && d->spare == NULL)
 		arm(d, d->host->spare_ms);
 }
 
@@ -77,7 +93,7 @@ disk_spare_take(struct disk *d)
 	struct child *child = d->spare;
 
 	/* It may be dead and not yet reaped. */
-	if (child == NULL || !peer_is_open(child_peer(child)))
+	if (child == NULL || d->spare_stale || !peer_is_open(child_peer(child)))
 		return NULL;
 	d->spare = NULL;
 	return child;
@@ -86,9 +102,21 @@ disk_spare_take(struct disk *d)
 void
 disk_spare_lost(struct disk *d)
 {
+	bool stale = d->spare_stale;
+
 	d->spare = NULL;
+	d->spare_stale = false;
 	if (d->stopping || d->state == DISK_GONE)
 		return;
+	if (d->upgrading && stale) {
+		arm(d, 0);
+		return;
+	}
+	if (d->upgrading) {
+		d->upgrading = false;
+		log_error("disk %s: the new blkd does not start: the old one"
+		    " goes on", d->conf->name);
+	}
 	log_warning("disk %s: the spare blkd has ended", d->conf->name);
 	arm(d, LOST_MS);
 }
@@ -101,8 +129,29 @@ disk_spare_end(struct disk *d)
 		child_kill(d->spare);
 }
 
+void
+disk_spare_on_pong(struct disk *d)
+{
+	d->spare_waits = true;
+	go_on(d);
+}
+
+void
+disk_upgrade(struct disk *d)
+{
+	if (d->stopping || d->state == DISK_GONE)
+		return;
+	d->upgrading = true;
+	/* The one that waits is of the old program. */
+	if (d->spare != NULL && !d->spare_stale) {
+		d->spare_stale = true;
+		child_kill(d->spare);
+	}
+	go_on(d);
+}
+
 bool
 disk_has_spare(const struct disk *d)
 {
-	return d->spare != NULL && d->spare_waits;
+	return d->spare != NULL && d->spare_waits && !d->spare_stale;
 }

@@ -72,7 +72,7 @@ disk_watch_on_pong(void *child, struct msg *m)
 	struct disk *d = child_owner(child);
 
 	if (child == d->spare)
-		d->spare_waits = true;
+		disk_spare_on_pong(d);
 	else if (child == d->child && m->hdr.m_sequence == d->ping)
 		d->ping = 0;
 }

@@ -123,6 +123,18 @@ begin_end(struct monitor *mon, enum exitcode_reason reason, uint32_t detail)
 }
 
 static void
+on_hangup(evutil_socket_t signo, short what, void *arg)
+{
+	struct monitor *mon = arg;
+	size_t i;
+
+	(void)what;
+	log_info("%s: each disk gets a new blkd", strsignal(signo));
+	for (i = 0; i < mon->ndisks; i++)
+		disk_upgrade(mon->disk[i]);
+}
+
+static void
 on_signal(evutil_socket_t signo, short what, void *arg)
 {
 	struct monitor *mon = arg;
@@ -315,7 +327,7 @@ make_loop(struct monitor *mon)
 		goto fail;
 	for (i = 0; i < NSIGNALS; i++) {
 		mon->signals[i] = evsignal_new(mon->base, signals[i],
-		    on_signal, mon);
+		    signals[i] == SIGHUP ? on_hangup : on_signal, mon);
 		if (mon->signals[i] == NULL ||
 		    event_add(mon->signals[i], NULL) == -1)
 			goto fail;

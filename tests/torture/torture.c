@@ -50,6 +50,7 @@ struct options {
 	uint64_t	seed;
 	bool		touch;		/* all memory, before each kill */
 	bool		unordered;
+	bool		upgrade;	/* instead of kills */
 	bool		hurry;		/* in real time: as if nothing else ran */
 	bool		spare;		/* a kill waits for the next spare */
 	bool		verbose;
@@ -250,7 +251,10 @@ kill_it(struct torture *t)
 		shared_store(&t->score->gap_ns, 0);
 	t->rested = false;
 	t->killed_ns = score_clock();
-	kill((pid_t)status.m_pid, SIGKILL);
+	if (t->o.upgrade)
+		disk_upgrade(t->disk);
+	else
+		kill((pid_t)status.m_pid, SIGKILL);
 	t->kills++;
 }
 
@@ -476,7 +480,7 @@ report(struct torture *t)
 	    percentile(t, 99), percentile(t, 100));
 	if (t->broken || s->lost + s->duplicated + s->corrupt + s->failed > 0)
 		return 1;
-	if (t->kills > 10 && replayed == 0) {
+	if (t->kills > 10 && replayed == 0 && !t->o.upgrade) {
 		puts("nothing was replayed: the kills came too late");
 		return 1;
 	}
@@ -502,7 +506,7 @@ release(struct torture *t)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: torture [-rtuvw] [-i image_mib] [-k kills]"
+	fprintf(stderr, "usage: torture [-rtUuvw] [-i image_mib] [-k kills]"
 	    " [-m memory_mib]\n\t[-S seed] [-s seconds] blkd image\n");
 	exit(64);
 }
@@ -516,7 +520,7 @@ parse(struct options *o, int argc, char **argv)
 		.kills = 500, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
 	};
-	while ((c = getopt(argc, argv, "i:k:m:rS:s:tuvw")) != -1) {
+	while ((c = getopt(argc, argv, "i:k:m:rS:s:tUuvw")) != -1) {
 		switch (c) {
 		case 'i':
 			o->image = strtoull(optarg, NULL, 10) << 20;
@@ -538,6 +542,9 @@ parse(struct options *o, int argc, char **argv)
 			break;
 		case 't':
 			o->touch = true;
+			break;
+		case 'U':
+			o->upgrade = true;
 			break;
 		case 'u':
 			o->unordered = true;
