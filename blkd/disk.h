@@ -17,6 +17,7 @@
 struct backing;
 struct doorbell;
 struct engine_ops;
+struct faults;
 struct gmem;
 struct limiter;
 struct state;
@@ -51,6 +52,7 @@ struct disk {
 	struct limiter	*limiter;	/* NULL: no throttle */
 	struct group	 group;		/* page NULL: none */
 	const struct engine_ops *engine;	/* NULL: engine_sync */
+	struct faults		*faults;	/* NULL: none on purpose */
 	int		 irqfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
 	uint16_t	 cpu[PROTO_QUEUES_MAX];	/* of a queue's thread, + 1; 0: any */

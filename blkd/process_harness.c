@@ -27,7 +27,7 @@ process_make(struct process *p)
 	struct disk *d;
 
 	memset(p, 0, sizeof(*p));
-	p->control = p->mmio = p->mmio_blkd = -1;
+	p->control = p->mmio = p->mmio_blkd = p->faultfd = -1;
 	ring_harness_make(&p->ring, PROCESS_QUEUE_SIZE, RING_FEATURES);
 	d = &p->ring.disk;
 	free(d->doorbell);
@@ -54,6 +54,7 @@ process_free(struct process *p)
 	fd_close(&p->mmio);
 	fd_close(&p->mmio_blkd);
 	fd_close(&p->doorbellfd);
+	fd_close(&p->faultfd);
 	memfd_unmap(p->ring.disk.doorbell, DOORBELL_BYTES);
 	p->ring.disk.doorbell = NULL;
 	ring_harness_free(&p->ring);
@@ -177,6 +178,22 @@ process_send_attach(struct process *p, const int *fds, size_t nfds)
 }
 
 void
+process_allow_faults(struct process *p)
+{
+	p->faultfd = memfd_make("faults", PROTO_FAULT_BYTES);
+	ATF_REQUIRE(p->faultfd != -1);
+}
+
+static void
+send_faults(struct process *p)
+{
+	struct proto_empty m;
+
+	chan_header(&m.m_hdr, PROTO_BLK_FAULTS, ++p->sequence);
+	ATF_REQUIRE(chan_send(p->control, &m, &p->faultfd, 1) == 0);
+}
+
+void
 process_attach(struct process *p, struct proto_blk_ready *ready)
 {
 	int ends[2], fds[PROTO_FDS_MAX];
@@ -187,6 +204,8 @@ process_attach(struct process *p, struct proto_blk_ready *ready)
 	ATF_REQUIRE(chan_pair(ends) == 0);
 	p->mmio = ends[0];
 	p->mmio_blkd = ends[1];
+	if (p->faultfd != -1)
+		send_faults(p);
 	process_send_attach(p, fds, process_fds(p, fds));
 	fd_close(&p->mmio_blkd);
 	process_expect(p->control, PROTO_BLK_READY, &m);

@@ -29,6 +29,7 @@ struct process {
 	int			 control;	/* our ends */
 	int			 mmio;
 	int			 mmio_blkd;	/* its end, until sent */
+	int			 faultfd;	/* -1: no faults on purpose */
 	struct proto_blk_attach	 attach;
 	uint32_t		 sequence;
 };
@@ -37,6 +38,9 @@ struct process {
 void	process_make(struct process *);
 /* End the process, if there is one, and give up the rest. */
 void	process_free(struct process *);
+
+/* Each blkd from now on gets the same memory for faults on purpose. */
+void	process_allow_faults(struct process *);
 
 /* Start a blkd on a new control channel; it waits for ATTACH. */
 void	process_spawn(struct process *);

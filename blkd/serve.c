@@ -18,6 +18,7 @@
 #include "blkd/backing.h"
 #include "blkd/disk.h"
 #include "blkd/engine.h"
+#include "blkd/engine_fault.h"
 #include "blkd/exec.h"
 #include "blkd/queue.h"
 #include "blkd/request.h"
@@ -70,6 +71,21 @@ complain(struct serve *s, const char *what, int error)
 
 /* --- setting up --------------------------------------------------------- */
 
+/* Faults on purpose come with an engine of their own. */
+static void
+make_engine(struct serve *s, unsigned index)
+{
+	const struct disk *disk = s->disk;
+
+	if (disk->faults != NULL) {
+		s->ops = &engine_fault;
+		s->engine = engine_fault_make(disk, index);
+		return;
+	}
+	s->ops = disk->engine != NULL ? disk->engine : &engine_sync;
+	s->engine = s->ops->make(disk->backing, disk->queue_size);
+}
+
 int
 serve_init(struct serve *s, const struct disk *disk, unsigned index,
     const uint32_t *condition)
@@ -79,14 +95,13 @@ serve_init(struct serve *s, const struct disk *disk, unsigned index,
 	*s = (struct serve) {
 		.disk = disk, .state = &disk->state->queue[index],
 		.condition = condition,
-		.ops = disk->engine != NULL ? disk->engine : &engine_sync,
 		.gates = { .disk = disk, .limiter = disk->limiter,
 		    .iov_max = iovs },
 	};
 	s->request = calloc(disk->queue_size, sizeof(*s->request));
 	/* Untouched pages of this one cost nothing. */
 	s->iovs = calloc(disk->queue_size, iovs * sizeof(*s->iovs));
-	s->engine = s->ops->make(disk->backing, disk->queue_size);
+	make_engine(s, index);
 	if (s->request == NULL || s->iovs == NULL || s->engine == NULL)
 		return -1;
 	for (i = 0; i < disk->queue_size; i++) {

@@ -19,6 +19,8 @@
 
 #include "blkd/attach.h"
 #include "blkd/backing.h"
+#include "blkd/engine_fault.h"
+#include "blkd/faults.h"
 #include "blkd/fence.h"
 #include "blkd/limiter.h"
 #include "blkd/regs.h"
@@ -73,6 +75,7 @@ struct session {
 	int			 status;	/* exit status */
 	struct sandbox		*sandbox;
 	uint32_t		 layers;
+	struct faults		*faults;	/* NULL: none on purpose */
 	struct disk		 disk;
 	struct regs		*regs;		/* NULL: not attached */
 };
@@ -170,6 +173,8 @@ on_queues(evutil_socket_t fd, short what, void *arg)
 	uint64_t count;
 
 	(void)what;
+	if (s->faults != NULL)
+		faults_hang_if_stopped(s->faults);
 	/* Only to make it unreadable again: what happened is asked below. */
 	if (read(fd, &count, sizeof(count)) == -1 || s->regs == NULL)
 		return;
@@ -279,6 +284,12 @@ become(struct session *s, struct msg *m, uint32_t *replayed,
 		return -1;
 	if (fence_hold(&s->disk.state->fence[0]) == -1)
 		log_warning("no fence: %s", strerror(errno));
+	s->disk.faults = s->faults;
+	if (s->faults != NULL && faults_start(s->faults, s->eventfd) == -1) {
+		attach_fail(failure, "faults cannot be injected");
+		fd_close(&mmio);
+		return -1;
+	}
 	s->mmio = peer_new(s->base, mmio, &mmio_role, s);
 	if (s->mmio == NULL ||
 	    (s->regs = regs_make(&s->disk, s->eventfd)) == NULL) {
@@ -328,6 +339,40 @@ on_attach(void *arg, struct msg *m)
 	log_info("ready: %llu sectors, %u queues, %u requests run again",
 	    (unsigned long long)ready.m_capacity, s->disk.queues,
 	    ready.m_replayed);
+}
+
+/* Faults on purpose: the memory in which a predecessor may have left some. */
+static void
+on_faults(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+	struct attach_failure failure;
+	int fd = msg_take_fd(m, 0);
+
+	faults_close(s->faults);
+	s->faults = faults_open(fd);
+	if (s->faults == NULL) {
+		attach_fail(&failure, "the memory of faults must be a sealed"
+		    " memfd of its size");
+		send_fail(s, m->hdr.m_sequence, &failure);
+		end(s, EX_CONFIG);
+	}
+	fd_close(&fd);
+}
+
+static void
+on_fault(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+	struct proto_blk_faulted faulted = { .m_errno = ENOTSUP };
+
+	if (s->faults != NULL) {
+		faulted.m_errno = faults_command(s->faults,
+		    &m->fault.m_fault);
+		faults_list(s->faults, faulted.m_row);
+	}
+	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_FAULTED,
+	    &faulted, NULL, 0);
 }
 
 static void
@@ -422,6 +467,8 @@ static const struct peer_rule control_rules[] = {
 	{ PROTO_BLK_PING, PEER_ANY, on_ping },
 	{ PROTO_BLK_LIMITS, ATTACHED, on_limits },
 	{ PROTO_BLK_RESIZE, ATTACHED, on_resize },
+	{ PROTO_BLK_FAULTS, PEER_IN(WAITING), on_faults },
+	{ PROTO_BLK_FAULT, ATTACHED, on_fault },
 };
 
 static const struct peer_role control_role = {
@@ -476,7 +523,8 @@ finish(struct session *s)
 {
 	if (s->status != EX_OK || s->regs == NULL || s->disk.readonly)
 		return s->status;
-	if (backing_flush(s->disk.backing) == -1) {
+	if ((s->faults != NULL && engine_fault_settle(&s->disk) == -1) ||
+	    backing_flush(s->disk.backing) == -1) {
 		log_error("cannot flush the backing");
 		return EX_IOERR;
 	}
@@ -514,6 +562,7 @@ session_free(struct session *s)
 		regs_free(s->regs);
 		fence_drop();
 		attach_release(&s->disk);
+		faults_close(s->faults);
 		fd_close(&s->eventfd);
 	}
 	free(s);

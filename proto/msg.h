@@ -21,6 +21,8 @@ struct msg {
 		struct proto_blk_replace	replace;
 		struct proto_blk_limits		limits;
 		struct proto_blk_resized	resized;
+		struct proto_blk_fault		fault;
+		struct proto_blk_faulted	faulted;
 		struct proto_mmio_read		mmio_read;
 		struct proto_mmio_data		mmio_data;
 		struct proto_mmio_write		mmio_write;

@@ -48,6 +48,8 @@ enum proto_type {
 	PROTO_BLK_PING		= 104,
 	PROTO_BLK_LIMITS	= 105,
 	PROTO_BLK_RESIZE	= 106,
+	PROTO_BLK_FAULTS	= 107,
+	PROTO_BLK_FAULT		= 108,
 
 	PROTO_BLK_READY		= 200,
 	PROTO_BLK_FAIL		= 201,
@@ -57,6 +59,7 @@ enum proto_type {
 	PROTO_BLK_REPLACE	= 205,
 	PROTO_BLK_LIMITED	= 206,
 	PROTO_BLK_RESIZED	= 207,
+	PROTO_BLK_FAULTED	= 208,
 
 	PROTO_MMIO_READ		= 300,
 	PROTO_MMIO_DATA		= 301,
@@ -91,7 +94,7 @@ static_assert(sizeof(struct proto_header) == 16, "header is 16 bytes");
 
 /*
  * A message that is its type alone: DETACH, PAUSE, RESUME, PING, RESIZE,
- * LIMITED, VM_RUN, VM_STOP, MMIO_ACK.
+ * FAULTS, LIMITED, VM_RUN, VM_STOP, MMIO_ACK.
  */
 struct proto_empty {
 	struct proto_header	m_hdr;
@@ -168,6 +171,72 @@ struct proto_blk_limits {
 };
 static_assert(sizeof(struct proto_blk_limits) == 56, "no padding");
 
+/*
+ * Faults on purpose.  FAULTS, before ATTACH and only where the configuration
+ * allows faults, brings the memory (a sealed memfd of PROTO_FAULT_BYTES) in
+ * which blkds keep rules, counts and held writes for their successors: what
+ * is in it is theirs alone.
+ */
+#define PROTO_FAULT_BYTES	(4096u + (2u << 20) + (64u << 20))
+#define PROTO_FAULTS_MAX	8	/* rules of one disk */
+#define PROTO_FAULT_PPM		1000000	/* every time */
+#define PROTO_FAULT_NS_MAX	(UINT64_C(60) * 1000000000)
+
+enum proto_fault_action {
+	PROTO_FAULT_LIST	= 1,	/* tell the rules; no rule itself */
+	PROTO_FAULT_CLEAR	= 2,	/* forget m_id, 0: all; no rule itself */
+	PROTO_FAULT_KILL	= 3,	/* blkd dies */
+	PROTO_FAULT_STOP	= 4,	/* it hangs */
+	PROTO_FAULT_EIO		= 5,	/* no I/O, an error */
+	PROTO_FAULT_ENOSPC	= 6,
+	PROTO_FAULT_DELAY	= 7,	/* the I/O waits for m_delay_ns */
+	PROTO_FAULT_TORN	= 8,	/* the first sectors, then an error */
+	PROTO_FAULT_SHORT	= 9,	/* the first sectors, then success */
+	PROTO_FAULT_LOST_FLUSH	= 10,	/* in no file before a FLUSH */
+	PROTO_FAULT_LAST	= PROTO_FAULT_LOST_FLUSH,
+};
+#define PROTO_FAULT_FIRST	PROTO_FAULT_KILL	/* of the rules */
+
+enum proto_fault_op {
+	PROTO_FAULT_READ	= 1u << 0,
+	PROTO_FAULT_WRITE	= 1u << 1,
+	PROTO_FAULT_FLUSH	= 1u << 2,
+	PROTO_FAULT_DISCARD	= 1u << 3,	/* and WRITE_ZEROES */
+};
+#define PROTO_FAULT_OPS		((1u << 4) - 1)
+
+struct proto_fault {
+	uint32_t	m_id;		/* by the monitor, from 1 on */
+	uint32_t	m_action;	/* enum proto_fault_action */
+	uint32_t	m_ops;		/* enum proto_fault_op: which match */
+	uint32_t	m_after;	/* 0; 1: KILL, STOP after the I/O */
+	uint64_t	m_first;	/* 512-byte sectors that match, */
+	uint64_t	m_last;		/* this one, too; UINT64_MAX: the end */
+	uint64_t	m_skip;		/* matches that come first */
+	uint64_t	m_every;	/* of the rest, one in so many */
+	uint64_t	m_count;	/* strikes; 0: without end */
+	uint64_t	m_seed;		/* of m_ppm and of where to cut */
+	uint64_t	m_delay_ns;	/* DELAY */
+	uint32_t	m_ppm;		/* strikes of a million; 1 or more */
+	uint32_t	m_reserved;	/* 0 */
+};
+static_assert(sizeof(struct proto_fault) == 80, "no padding");
+
+/* A rule of a list; m_id 0: there is none in this place. */
+struct proto_fault_row {
+	struct proto_fault m_fault;
+	uint64_t	m_seen;		/* operations that matched */
+	uint64_t	m_struck;
+};
+static_assert(sizeof(struct proto_fault_row) == 96, "no padding");
+
+/* Answered by FAULTED.  A rule that is there already is not made again. */
+struct proto_blk_fault {
+	struct proto_header	m_hdr;
+	struct proto_fault	m_fault;
+};
+static_assert(sizeof(struct proto_blk_fault) == 96, "no padding");
+
 /* --- control channel, blkd to monitor --------------------------------- */
 
 /* Layers of the sandbox, in the order in which they are entered. */
@@ -209,6 +278,14 @@ struct proto_blk_resized {
 	uint64_t	m_capacity;	/* 512-byte sectors, now */
 };
 static_assert(sizeof(struct proto_blk_resized) == 24, "no padding");
+
+struct proto_blk_faulted {
+	struct proto_header	m_hdr;
+	int32_t		m_errno;	/* 0: done */
+	uint32_t	m_reserved;	/* 0 */
+	struct proto_fault_row m_row[PROTO_FAULTS_MAX];	/* the rules now */
+};
+static_assert(sizeof(struct proto_blk_faulted) == 792, "no padding");
 
 enum proto_replace_reason {
 	PROTO_REPLACE_RESET	= 1,	/* I/O outlived a reset by 1 s */

@@ -92,6 +92,85 @@ valid_limits(const void *packet, size_t nfds)
 	return proto_limits_valid(&m->m_limits);
 }
 
+/* What each kind of fault can befall. */
+static const uint32_t fault_ops[PROTO_FAULT_LAST + 1] = {
+	[PROTO_FAULT_KILL] = PROTO_FAULT_OPS,
+	[PROTO_FAULT_STOP] = PROTO_FAULT_OPS,
+	[PROTO_FAULT_EIO] = PROTO_FAULT_OPS,
+	[PROTO_FAULT_ENOSPC] = PROTO_FAULT_OPS,
+	[PROTO_FAULT_DELAY] = PROTO_FAULT_OPS,
+	[PROTO_FAULT_TORN] = PROTO_FAULT_WRITE,
+	[PROTO_FAULT_SHORT] = PROTO_FAULT_READ | PROTO_FAULT_WRITE,
+	[PROTO_FAULT_LOST_FLUSH] = PROTO_FAULT_WRITE,
+};
+
+uint32_t
+proto_fault_ops(uint32_t action)
+{
+	return action <= PROTO_FAULT_LAST ? fault_ops[action] : 0;
+}
+
+static bool
+is_rule(const struct proto_fault *f)
+{
+	bool dies = f->m_action == PROTO_FAULT_KILL ||
+	    f->m_action == PROTO_FAULT_STOP;
+	bool delays = f->m_action == PROTO_FAULT_DELAY;
+
+	return f->m_id != 0 && f->m_ops != 0 &&
+	    KNOWN_BITS(f->m_ops, proto_fault_ops(f->m_action)) &&
+	    f->m_after <= (dies ? 1 : 0) && f->m_first <= f->m_last &&
+	    f->m_skip <= INT64_MAX && f->m_count <= INT64_MAX &&
+	    IN_RANGE(f->m_every, 1, INT64_MAX) &&
+	    IN_RANGE(f->m_ppm, 1, PROTO_FAULT_PPM) &&
+	    IN_RANGE(f->m_delay_ns, delays ? 1 : 0,
+	    delays ? PROTO_FAULT_NS_MAX : 0);
+}
+
+bool
+proto_fault_valid(const struct proto_fault *f)
+{
+	if (f->m_reserved != 0)
+		return false;
+	if (f->m_action == PROTO_FAULT_LIST ||
+	    f->m_action == PROTO_FAULT_CLEAR)
+		return true;
+	return IN_RANGE(f->m_action, PROTO_FAULT_FIRST, PROTO_FAULT_LAST) &&
+	    is_rule(f);
+}
+
+static bool
+are_rows(const struct proto_fault_row *row)
+{
+	size_t i;
+
+	for (i = 0; i < PROTO_FAULTS_MAX; i++) {
+		if (row[i].m_fault.m_id != 0 &&
+		    (row[i].m_fault.m_action < PROTO_FAULT_FIRST ||
+		    !proto_fault_valid(&row[i].m_fault)))
+			return false;
+	}
+	return true;
+}
+
+static bool
+valid_fault(const void *packet, size_t nfds)
+{
+	const struct proto_blk_fault *m = packet;
+
+	(void)nfds;
+	return proto_fault_valid(&m->m_fault);
+}
+
+static bool
+valid_faulted(const void *packet, size_t nfds)
+{
+	const struct proto_blk_faulted *m = packet;
+
+	(void)nfds;
+	return m->m_errno >= 0 && m->m_reserved == 0 && are_rows(m->m_row);
+}
+
 static bool
 valid_ready(const void *packet, size_t nfds)
 {
@@ -267,6 +346,8 @@ static const struct proto_fact facts[] = {
 	FACT(BLK_PING, proto_empty),
 	FACT(BLK_LIMITS, proto_blk_limits, .valid = valid_limits),
 	FACT(BLK_RESIZE, proto_empty),
+	FACT(BLK_FAULTS, proto_empty, FDS(1, 1)),
+	FACT(BLK_FAULT, proto_blk_fault, .valid = valid_fault),
 
 	FACT(BLK_READY, proto_blk_ready, .valid = valid_ready),
 	FACT(BLK_FAIL, proto_fail, .valid = valid_fail),
@@ -276,6 +357,7 @@ static const struct proto_fact facts[] = {
 	FACT(BLK_REPLACE, proto_blk_replace, .valid = valid_replace),
 	FACT(BLK_LIMITED, proto_empty),
 	FACT(BLK_RESIZED, proto_blk_resized),
+	FACT(BLK_FAULTED, proto_blk_faulted, .valid = valid_faulted),
 
 	FACT(MMIO_READ, proto_mmio_read, .valid = valid_mmio_read),
 	FACT(MMIO_DATA, proto_mmio_data),

@@ -68,4 +68,12 @@ struct proto_limits;
 /* Are these limits that a throttle takes?  See struct proto_limits. */
 bool			 proto_limits_valid(const struct proto_limits *);
 
+struct proto_fault;
+
+/* Is this a rule, or what one can ask for in its place? */
+bool			 proto_fault_valid(const struct proto_fault *);
+
+/* The operations (enum proto_fault_op) that an action can befall; 0: none. */
+uint32_t		 proto_fault_ops(uint32_t action);
+
 #endif /* PROTO_TABLE_H */

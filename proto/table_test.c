@@ -31,6 +31,15 @@ make_valid(const struct proto_fact *fact, struct msg *m)
 	case PROTO_BLK_REPLACE:
 		m->replace.m_reason = PROTO_REPLACE_RESET;
 		return 0;
+	case PROTO_BLK_FAULT:
+		m->fault.m_fault = (struct proto_fault) {
+			.m_id = 1, .m_action = PROTO_FAULT_KILL,
+			.m_ops = PROTO_FAULT_OPS, .m_every = 1,
+			.m_ppm = PROTO_FAULT_PPM,
+		};
+		return 0;
+	case PROTO_BLK_FAULTS:
+		return 1;
 	case PROTO_MMIO_READ:
 		m->mmio_read.m_size = 4;
 		return 0;
@@ -159,6 +168,25 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_ATTACH, attach.m_limits.m_bytes_burst, 1);
 	SPOIL(BLK_LIMITS, limits.m_limits.m_ops_burst, 1);
 	SPOIL(BLK_LIMITS, limits.m_limits.m_bytes_rate, UINT64_MAX);
+	SPOIL(BLK_FAULT, fault.m_fault.m_id, 0);
+	SPOIL(BLK_FAULT, fault.m_fault.m_action, 0);
+	SPOIL(BLK_FAULT, fault.m_fault.m_action, PROTO_FAULT_LAST + 1);
+	SPOIL(BLK_FAULT, fault.m_fault.m_action, PROTO_FAULT_TORN);
+	SPOIL(BLK_FAULT, fault.m_fault.m_action, PROTO_FAULT_DELAY);
+	SPOIL(BLK_FAULT, fault.m_fault.m_ops, 0);
+	SPOIL(BLK_FAULT, fault.m_fault.m_ops, PROTO_FAULT_OPS + 1);
+	SPOIL(BLK_FAULT, fault.m_fault.m_after, 2);
+	SPOIL(BLK_FAULT, fault.m_fault.m_first, 1);	/* past the last */
+	SPOIL(BLK_FAULT, fault.m_fault.m_every, 0);
+	SPOIL(BLK_FAULT, fault.m_fault.m_skip, UINT64_MAX);
+	SPOIL(BLK_FAULT, fault.m_fault.m_count, UINT64_MAX);
+	SPOIL(BLK_FAULT, fault.m_fault.m_delay_ns, 1);
+	SPOIL(BLK_FAULT, fault.m_fault.m_ppm, 0);
+	SPOIL(BLK_FAULT, fault.m_fault.m_ppm, PROTO_FAULT_PPM + 1);
+	SPOIL(BLK_FAULT, fault.m_fault.m_reserved, 1);
+	SPOIL(BLK_FAULTED, faulted.m_errno, -1);
+	SPOIL(BLK_FAULTED, faulted.m_reserved, 1);
+	SPOIL(BLK_FAULTED, faulted.m_row[7].m_fault.m_id, 1);
 	SPOIL(BLK_READY, ready.m_layers, 1u << 31);
 	SPOIL(BLK_FAIL, fail.m_errno, 0);
 	SPOIL(BLK_FAIL, fail.m_errno, -1);

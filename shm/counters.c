@@ -51,6 +51,8 @@ static const struct counter_row rows[COUNTER_COUNT] = {
 	    "Successors attached after the death of a blkd."),
 	ROW(REPLAYED, "replayed", EVENTS,
 	    "Requests of a dead blkd that its successor ran again."),
+	ROW(FAULTS_INJECTED, "faults_injected", EVENTS,
+	    "Faults on purpose, as vmmctl(8) fault asked for them."),
 	ROW(READ_NS, "read_ns", TIME,
 	    "Time that the reads took, in nanoseconds."),
 	ROW(WRITE_NS, "write_ns", TIME,

@@ -40,6 +40,7 @@ enum counter {
 	COUNTER_RESETS,
 	COUNTER_RESPAWNS,
 	COUNTER_REPLAYED,	/* requests of a dead predecessor run again */
+	COUNTER_FAULTS_INJECTED,
 	/* time from taken to published, summed up: as in the histograms */
 	COUNTER_READ_NS,
 	COUNTER_WRITE_NS,
