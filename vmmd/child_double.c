@@ -5,6 +5,7 @@
  *
  *	fail	answers ATTACH with FAIL
  *	mute	never answers
+ *	slow	is ready 1.5 s after ATTACH
  *	die	exits at ATTACH
  *	replace	is ready, then asks to be replaced (its first time)
  *	garbage	is ready, then sends what is no message (its first time)
@@ -21,6 +22,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +75,8 @@ answer_attach(const struct proto_blk_attach *attach)
 		exit(9);
 	if (strcmp(what, "mute") == 0)
 		return;
+	if (strcmp(what, "slow") == 0)
+		poll(NULL, 0, 1500);
 	if (strcmp(what, "fail") == 0) {
 		chan_header(&fail.m_hdr, PROTO_BLK_FAIL, 1);
 		chan_send(SPAWN_CHANNEL_FD, &fail, NULL, 0);

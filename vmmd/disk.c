@@ -42,6 +42,7 @@
 
 /* Milliseconds. */
 #define ATTACH_MS	5000	/* for READY, after ATTACH */
+#define PATIENCE	6	/* times that, where no guest waits for it yet */
 #define DETACH_MS	5000	/* for the end, after DETACH */
 #define HEALTHY_MS	10000	/* then deaths are forgotten */
 #define BACKOFF_MIN_MS	10
@@ -191,6 +192,7 @@ send_attach(struct disk *d, int mmio)
 static enum disk_event
 do_attach(struct disk *d)
 {
+	unsigned ms;
 	int ends[2];
 
 	fd_close(&d->channel_fd);
@@ -206,7 +208,8 @@ do_attach(struct disk *d)
 	close(ends[1]);
 	/* From here the description, and so the lock, is the blkd's alone. */
 	fd_close(&d->backing_fd);
-	arm(d, ATTACH_MS);
+	ms = d->host->attach_ms != 0 ? d->host->attach_ms : ATTACH_MS;
+	arm(d, d->hurry ? ms : ms * PATIENCE);
 	return ON_NOTHING;
 }
 
@@ -217,6 +220,7 @@ do_run(struct disk *d)
 		log_info("disk %s: attached again after death %llu",
 		    d->conf->name, (unsigned long long)d->deaths);
 	d->was_ready = true;
+	d->hurry = true;
 	arm(d, d->host->healthy_ms != 0 ? d->host->healthy_ms : HEALTHY_MS);
 	if (fencewatch_start(d->fence) == -1)
 		log_warning("disk %s: cannot watch its blkd's fence: %s",
@@ -285,6 +289,8 @@ do_kill_late(struct disk *d)
 	log_warning("disk %s: blkd does not answer in time: killed",
 	    d->conf->name);
 	d->said = true;
+	/* A host this slow is too slow for the next one, too. */
+	d->hurry = false;
 	return do_kill(d);
 }
 

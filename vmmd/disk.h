@@ -40,6 +40,7 @@ struct disk_host {
 	const struct conf_group *group;
 	const int	*group_fd;	/* of their pages */
 	uint64_t	 group_epoch;	/* CLOCK_MONOTONIC, ns */
+	unsigned	 attach_ms;	/* ATTACH to READY; 0: 5 s */
 	unsigned	 healthy_ms;	/* deaths are forgotten; 0: 10 s */
 	unsigned	 spare_ms;	/* READY to the next spare; 0: none */
 	unsigned	 hang_ms;	/* without an answer; 0: never */

@@ -338,12 +338,28 @@ ATF_TC_BODY(start__no_program, tc)
 	tear_down(&w);
 }
 
+/* A busy host may need long: there is no guest yet that would wait. */
+ATF_TC_WITHOUT_HEAD(start__slow_is_waited_for);
+ATF_TC_BODY(start__slow_is_waited_for, tc)
+{
+	struct world w;
+
+	set_up(&w, "slow");
+	w.host.attach_ms = 1000;
+	disk_start(w.disk);
+	step(&w);
+	ATF_CHECK_EQ(0, w.failed);
+	ATF_CHECK_EQ(1, w.ready);
+	tear_down(&w);
+}
+
 ATF_TC_WITHOUT_HEAD(start__mute_is_killed);
 ATF_TC_BODY(start__mute_is_killed, tc)
 {
 	struct world w;
 
 	set_up(&w, "mute");
+	w.host.attach_ms = 100;
 	disk_start(w.disk);
 	step(&w);
 	ATF_CHECK_EQ(EXITCODE_DISK, w.failed);
@@ -409,6 +425,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, start__fails);
 	ATF_TP_ADD_TC(tp, start__dies);
 	ATF_TP_ADD_TC(tp, start__no_program);
+	ATF_TP_ADD_TC(tp, start__slow_is_waited_for);
 	ATF_TP_ADD_TC(tp, start__mute_is_killed);
 	ATF_TP_ADD_TC(tp, stop__disobedient_is_killed);
 	ATF_TP_ADD_TC(tp, replace__asked_by_blkd);
