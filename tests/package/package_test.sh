@@ -64,7 +64,7 @@ install_package()
 	status=0
 	unshare -mpf --kill-child --propagation private \
 	    sh "$VMMD_SRCDIR/tests/package/inside" "$PWD/build"/*.deb \
-	    "$guest" >inside.log 2>&1 || status=$?
+	    "$guest" "$VMMD_BUILDDIR/tests/package/confine" >inside.log 2>&1 || status=$?
 	cat inside.log
 	test $status -ne 77 || atf_skip "$(tail -n 1 inside.log)"
 	test $status -eq 0 || atf_fail "$(tail -n 1 inside.log)"
@@ -78,7 +78,8 @@ debian__builds_installs_runs_purges_head()
 debian__builds_installs_runs_purges_body()
 {
 	test -w /dev/kvm || atf_skip "/dev/kvm is missing or refused"
-	need adduser dpkg-buildpackage dh lintian perl pgrep unshare
+	need adduser dpkg-buildpackage dh lintian perl pgrep \
+	    systemd-analyze unshare
 	build_package
 	lint_package
 	install_package
