@@ -301,6 +301,85 @@ death__of_blkd_with_messages_body()
 	atf_check -o ignore grep "guest: loop passed" console
 }
 
+# A request that kills each blkd that tries it is given up; others are not.
+atf_test_case death__of_a_request
+death__of_a_request_body()
+{
+	conf "test=loop count=0 depth=1 timeout=20000"
+	blkd=$VMMD_BUILDDIR/tests/torture/poisoned
+	start
+	await "was in flight in 3 deaths: it is answered with an I/O error" \
+	    log
+	wait $pid
+	show
+	# It is judged after the third; who logs that first is open.
+	sed '/was in flight in 3 deaths/q' log >before
+	atf_check -o match:'^[23]$' grep -c "attached again after" before
+}
+
+atf_test_case hang__of_blkd
+hang__of_blkd_body()
+{
+	conf "test=loop count=2000 progress=20 timeout=20000"
+	start
+	await "guest: loop at" console
+	begin=$(date +%s)
+	old=$(disk_pid vda)
+	kill -STOP "$old"
+	await "it does not answer, and has work to do" log
+	await "attached again after death 1" log
+	test $(($(date +%s) - begin)) -le 6 || atf_fail "too late"
+	are_gone "$old"
+	ends 0
+	atf_check -o ignore grep "guest: loop passed" console
+}
+
+# upgraded NUMBER: until so many blkds have been ready.
+upgraded()
+{
+	until test "$(grep -c "blkd vda: ready: " log)" -ge "$1"; do
+		kill -0 $pid 2>/dev/null || atf_fail "ended before"
+		sleep 0.05
+	done
+}
+
+atf_test_case upgrade__by_sighup
+upgrade__by_sighup_body()
+{
+	conf "test=loop count=3000 progress=20 timeout=20000"
+	start
+	await "guest: loop at" console
+	for n in 2 3 4; do
+		old=$(disk_pid vda)
+		kill -HUP $pid
+		upgraded $n
+		are_gone "$old"
+	done
+	ends 0
+	atf_check -o ignore grep "guest: loop passed" console
+	atf_check -s exit:1 grep -E "blkd ended|after death" log
+	image_is_free vda.img
+}
+
+atf_test_case upgrade__to_no_program
+upgrade__to_no_program_body()
+{
+	conf "test=loop count=2000 progress=20 timeout=20000"
+	cp "$blkd" blkd-here
+	blkd=$PWD/blkd-here
+	start
+	await "guest: loop at" console
+	old=$(disk_pid vda)
+	rm blkd-here
+	echo "#! /nonexistent" >blkd-here
+	chmod 755 blkd-here
+	kill -HUP $pid
+	await "the new blkd does not start: the old one goes on" log
+	test "$(disk_pid vda)" = "$old" || atf_fail "it was replaced"
+	ends 0
+	atf_check -o ignore grep "guest: loop passed" console
+}
+
 atf_test_case death__of_the_vm_process
 death__of_the_vm_process_body()
 {
@@ -398,7 +477,9 @@ atf_init_test_cases()
 	    disk__written end__power_off end__reset end__triple_fault \
 	    end__debug_exit kernel__is_none stop__sigterm \
 	    stop__two_signals stop__disobedient death__of_blkd \
-	    death__of_blkd_with_messages death__of_the_vm_process \
+	    death__of_blkd_with_messages death__of_a_request \
+	    hang__of_blkd upgrade__by_sighup upgrade__to_no_program \
+	    death__of_the_vm_process \
 	    death__of_the_monitor lock__two_machines \
 	    lock__between_two_blkds background__and_pid_file serial__pty; do
 		atf_add_test_case $c

@@ -50,6 +50,7 @@ struct options {
 	uint64_t	seed;
 	bool		touch;		/* all memory, before each kill */
 	bool		unordered;
+	bool		existing;	/* the image is there, and stays */
 	bool		upgrade;	/* instead of kills */
 	bool		hurry;		/* in real time: as if nothing else ran */
 	bool		spare;		/* a kill waits for the next spare */
@@ -384,14 +385,16 @@ on_answered(void *ctx, struct disk *disk, const struct disk_asker *asker,
 static void
 make_image(const struct options *o)
 {
-	int fd = open(o->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	uint8_t block[SCORE_SECTOR];
-	uint64_t sector;
+	int flags = o->existing ? 0 : O_CREAT | O_TRUNC;
+	int fd = open(o->path, O_RDWR | O_CLOEXEC | flags, 0600);
+	uint8_t block[128 * SCORE_SECTOR];
+	uint64_t sector, i;
 
 	if (fd == -1)
 		err(1, "torture: %s", o->path);
-	for (sector = 0; sector < o->image / SCORE_SECTOR; sector++) {
-		driver_fill(block, sector, 0);
+	for (sector = 0; sector < o->image / SCORE_SECTOR; sector += 128) {
+		for (i = 0; i < 128; i++)
+			driver_fill(block + i * SCORE_SECTOR, sector + i, 0);
 		if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block))
 			err(1, "torture: %s", o->path);
 	}
@@ -500,13 +503,14 @@ release(struct torture *t)
 		close(t->channel);
 	munmap(t->score, sizeof(*t->score));
 	free(t->sample);
-	unlink(t->o.path);
+	if (!t->o.existing)
+		unlink(t->o.path);
 }
 
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: torture [-rtUuvw] [-i image_mib] [-k kills]"
+	fprintf(stderr, "usage: torture [-erUtuvw] [-i image_mib] [-k kills]"
 	    " [-m memory_mib]\n\t[-S seed] [-s seconds] blkd image\n");
 	exit(64);
 }
@@ -520,8 +524,11 @@ parse(struct options *o, int argc, char **argv)
 		.kills = 500, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
 	};
-	while ((c = getopt(argc, argv, "i:k:m:rS:s:tUuvw")) != -1) {
+	while ((c = getopt(argc, argv, "ei:k:m:rS:s:tUuvw")) != -1) {
 		switch (c) {
+		case 'e':
+			o->existing = true;
+			break;
 		case 'i':
 			o->image = strtoull(optarg, NULL, 10) << 20;
 			break;
