@@ -50,6 +50,7 @@ struct options {
 	uint64_t	seed;
 	bool		touch;		/* all memory, before each kill */
 	bool		unordered;
+	bool		direct;		/* O_DIRECT */
 	bool		existing;	/* the image is there, and stays */
 	bool		upgrade;	/* instead of kills */
 	bool		hurry;		/* in real time: as if nothing else ran */
@@ -419,6 +420,7 @@ make(struct torture *t)
 	t->conf = (struct conf_disk) {
 		.name = "torture", .queues = 1,
 		.queue_size = SCORE_QUEUE_SIZE, .block_size = 512,
+		.direct = t->o.direct,
 	};
 	snprintf(t->conf.path, sizeof(t->conf.path), "%s", t->o.path);
 	t->host = (struct disk_host) {
@@ -510,7 +512,7 @@ release(struct torture *t)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: torture [-erUtuvw] [-i image_mib] [-k kills]"
+	fprintf(stderr, "usage: torture [-derUtuvw] [-i image_mib] [-k kills]"
 	    " [-m memory_mib]\n\t[-S seed] [-s seconds] blkd image\n");
 	exit(64);
 }
@@ -524,8 +526,11 @@ parse(struct options *o, int argc, char **argv)
 		.kills = 500, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
 	};
-	while ((c = getopt(argc, argv, "ei:k:m:rS:s:tUuvw")) != -1) {
+	while ((c = getopt(argc, argv, "dei:k:m:rS:s:tUuvw")) != -1) {
 		switch (c) {
+		case 'd':
+			o->direct = true;
+			break;
 		case 'e':
 			o->existing = true;
 			break;

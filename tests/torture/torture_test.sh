@@ -27,9 +27,9 @@ upgrade__under_load_body()
 	    cat out
 }
 
-# Each write takes its time in another process, and cannot be called back
-# once it is there.  One queue of the sync engine has one of them at a time:
-# two at once, and one is of a blkd that is dead.
+# Each read and write takes its time in another process, and cannot be called
+# back once it is there.  One queue of the sync engine has one of them at a
+# time: two at once, and one is of a blkd that is dead.
 atf_test_case stale__slow_device cleanup
 stale__slow_device_body()
 {
@@ -41,7 +41,7 @@ stale__slow_device_body()
 	: >image
 	nbdkit -U "$PWD/s.sock" -P nbdkit.pid --filter=log --filter=delay \
 	    file backing logfile="$PWD/nbd.log" \
-	    wdelay=20ms rdelay=2ms || atf_skip "nbdkit does not start"
+	    wdelay=20ms rdelay=20ms || atf_skip "nbdkit does not start"
 	nbdfuse -P nbdfuse.pid -o allow_other image --unix s.sock 2>err &
 	n=0
 	until test -s nbdfuse.pid; do
@@ -50,15 +50,18 @@ stale__slow_device_body()
 		sleep 0.05
 	done
 	atf_check -o save:out -e save:err \
-	    "$torture" -e -k 30 -s 60 "$blkd" image
+	    "$torture" -de -k 30 -s 60 "$blkd" image
 	cat out
 	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
 	grep -q "kills 0," out && atf_fail "nothing was killed"
-	awk '/ Write id=/ { if (++n > max) max = n; all++ }
-	    / \.\.\.Write id=/ { n-- }
-	    END { print all " writes, at once " max }' nbd.log >writes
-	cat writes
-	atf_check -o match:'at once 1$' cat writes
+	# What is longer is the kernel, reading ahead for the last check.
+	awk '{ id = $0; sub(/.* id=/, "", id); sub(/ .*/, "", id) }
+	    / (Read|Write) id=.* count=0x(...|1000) / {
+		if (++n > max) max = n; all++; is[id] = 1 }
+	    / \.\.\.(Read|Write) id=/ { if (is[id]) n--; delete is[id] }
+	    END { print all " requests, at once " max }' nbd.log >counted
+	cat counted
+	atf_check -o match:'at once 1$' cat counted
 }
 stale__slow_device_cleanup()
 {
