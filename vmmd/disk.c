@@ -42,7 +42,7 @@
 
 /* Milliseconds. */
 #define ATTACH_MS	5000	/* for READY, after ATTACH */
-#define PATIENCE	6	/* times that, where no guest waits for it yet */
+#define PATIENCE	6	/* times that, where no guest waits */
 #define DETACH_MS	5000	/* for the end, after DETACH */
 #define HEALTHY_MS	10000	/* then deaths are forgotten */
 #define BACKOFF_MIN_MS	10

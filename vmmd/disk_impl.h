@@ -77,7 +77,7 @@ struct disk {
 	unsigned		 backoff_ms;	/* before the next one */
 	uint64_t		 deaths;
 	bool			 was_ready;	/* once at least */
-	bool			 hurry;		/* a guest waits, the host is fast */
+	bool			 hurry;		/* a guest waits for READY */
 	bool			 stopping;
 	bool			 said;	/* why this blkd has to end */
 
