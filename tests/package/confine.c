@@ -68,8 +68,10 @@ main(int argc, char **argv)
 
 	if (argc < 3 || ctx == NULL)
 		errx(1, "usage: confine calls command ...");
-	if ((f = fopen(argv[1], "re")) == NULL)
-		err(1, "%s", argv[1]);
+	if ((f = fopen(argv[1], "re")) == NULL) {
+		warn("%s", argv[1]);
+		return 1;
+	}
 	while (fgets(name, sizeof(name), f) != NULL) {
 		name[strcspn(name, "\n")] = '\0';
 		if (allow(ctx, name) != 0)
