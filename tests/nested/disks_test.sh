@@ -12,6 +12,7 @@ pair()
 	export VMMD="$_b/vmmd/vmmd" BLKD="$_b/blkd/blkd"
 	export VMMCTL="$_b/vmmd/vmmctl"
 	export DEBUGEXIT="$_b/tests/nested/debugexit"
+	export TSCKHZ="$_b/tests/nested/tsckhz"
 	export LEVEL_CACHE="$_b/tests/nested/level.cache"
 	PATH=$PATH:/sbin:/usr/sbin
 	set -- /boot/vmlinuz-*-cloud-amd64

@@ -10,6 +10,7 @@ pair()
 	_b=$VMMD_BUILDDIR
 	export VMMD="$_b/vmmd/vmmd" BLKD="$_b/blkd/blkd"
 	export DEBUGEXIT="$_b/tests/nested/debugexit"
+	export TSCKHZ="$_b/tests/nested/tsckhz"
 	export LEVEL_CACHE="$_b/tests/nested/level.cache"
 	if [ ! -x "$VMMD" ] || [ ! -x "$BLKD" ]; then
 		atf_skip "vmmd, blkd: not built"
