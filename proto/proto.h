@@ -440,8 +440,9 @@ struct proto_vm_answer {
 	char		m_text[PROTO_TEXT_MAX];	/* else why not: a sentence */
 	struct proto_disk_status m_disk;	/* the one of ASK, now */
 	struct proto_machine_status m_machine;	/* for PROTO_VERB_MACHINE */
+	struct proto_fault_row m_row[PROTO_FAULTS_MAX];	/* _VERB_FAULT */
 };
-static_assert(sizeof(struct proto_vm_answer) == 472, "no padding");
+static_assert(sizeof(struct proto_vm_answer) == 1240, "no padding");
 
 /* --- machine channel, vm to monitor ------------------------------------ */
 
@@ -488,7 +489,8 @@ enum proto_verb {
 	PROTO_VERB_PAUSE	= 5,	/* done when nothing is in flight */
 	PROTO_VERB_RESUME	= 6,
 	PROTO_VERB_STOP		= 7,	/* the machine */
-	PROTO_VERB_LAST		= PROTO_VERB_STOP,
+	PROTO_VERB_FAULT	= 8,	/* m_fault, whose id is the monitor's */
+	PROTO_VERB_LAST		= PROTO_VERB_FAULT,
 };
 
 enum proto_limit_bit {
@@ -508,8 +510,9 @@ struct proto_vm_ask {
 	uint32_t	m_disk;		/* its index; 0 where there is none */
 	uint32_t	m_set;		/* enum proto_limit_bit: which change */
 	struct proto_limits m_limits;
+	struct proto_fault m_fault;
 };
-static_assert(sizeof(struct proto_vm_ask) == 72, "no padding");
+static_assert(sizeof(struct proto_vm_ask) == 152, "no padding");
 
 /* The connection of a client is closed; its number is free again. */
 struct proto_vm_client_gone {

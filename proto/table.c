@@ -273,7 +273,10 @@ valid_client_gone(const void *packet, size_t nfds)
 	return m->m_client < PROTO_CLIENTS_MAX;
 }
 
-/* Limits as a whole are checked when they are merged with those in force. */
+/*
+ * Limits as a whole are checked when they are merged with those in force, a
+ * fault when it has its number.
+ */
 static bool
 valid_ask(const void *packet, size_t nfds)
 {
@@ -301,7 +304,8 @@ valid_answer(const void *packet, size_t nfds)
 	    KNOWN_BITS(mc->m_layers, PROTO_LAYERS) &&
 	    is_string(mc->m_name, sizeof(mc->m_name)) &&
 	    is_string(mc->m_serial, sizeof(mc->m_serial)) &&
-	    is_string(mc->m_terminal, sizeof(mc->m_terminal));
+	    is_string(mc->m_terminal, sizeof(mc->m_terminal)) &&
+	    are_rows(m->m_row);
 }
 
 static bool

@@ -234,6 +234,7 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(VM_ANSWER, answer.m_disk.m_layers, 1u << 31);
 	SPOIL(VM_ANSWER, answer.m_disk.m_paused, 2);
 	SPOIL(VM_ANSWER, answer.m_machine.m_layers, 1u << 31);
+	SPOIL(VM_ANSWER, answer.m_row[0].m_fault.m_id, 1);
 }
 
 ATF_TC_WITHOUT_HEAD(table__unterminated_strings_are_refused);

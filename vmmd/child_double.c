@@ -112,9 +112,19 @@ static void
 answer_command(const struct msg *m)
 {
 	struct proto_blk_resized resized = { .m_capacity = 4711 };
+	struct proto_blk_faulted faulted = { .m_errno = 0 };
 	struct proto_empty empty;
 
 	switch (m->hdr.m_type) {
+	case PROTO_BLK_FAULT:
+		if (m->fault.m_fault.m_action < PROTO_FAULT_FIRST)
+			faulted.m_errno = ENOENT;
+		else
+			faulted.m_row[0].m_fault = m->fault.m_fault;
+		chan_header(&faulted.m_hdr, PROTO_BLK_FAULTED,
+		    m->hdr.m_sequence);
+		chan_send(SPAWN_CHANNEL_FD, &faulted, NULL, 0);
+		return;
 	case PROTO_BLK_RESIZE:
 		chan_header(&resized.m_hdr, PROTO_BLK_RESIZED,
 		    m->hdr.m_sequence);

@@ -108,6 +108,7 @@ static const struct conf_key keys[] = {
 	    (const struct conf_choice[]){ { "512", 512 }, { "4096", 4096 },
 	    { NULL, 0 } }, "512 or 4096"),
 	DISK("direct", "no", bool, direct, YES_OR_NO),
+	DISK("faults", "no", bool, faults, YES_OR_NO),
 	DISK("cpus", "", cpus, cpus, 0, PROTO_CPUS_MAX - 1, NULL,
 	    "at most 8 numbers of CPUs, such as \"0,2\""),
 	DISK("group", "", text, group, 0, 0, NULL, "the name of a group"),

@@ -67,6 +67,7 @@ struct conf_disk {
 	char			path[PATH_MAX];
 	bool			readonly;
 	bool			direct;
+	bool			faults;		/* on purpose: allowed */
 	char			serial[PROTO_SERIAL_SIZE + 1];
 	int			notify;		/* enum conf_notify */
 	uint64_t		queues;

@@ -27,6 +27,7 @@
 #include "vmmd/control.h"
 #include "vmmd/reply.h"
 #include "vmmd/request.h"
+#include "vmmd/request_fault.h"
 
 enum client_state {
 	CLIENT_FREE,
@@ -186,6 +187,7 @@ client_ask(struct client *c, enum proto_verb verb, uint32_t disk)
 	struct proto_vm_ask ask = {
 		.m_client = c->number, .m_verb = verb, .m_disk = disk,
 		.m_set = c->request.set, .m_limits = c->request.limits,
+		.m_fault = c->request.fault,
 	};
 	const struct control_host *host = c->control->host;
 
@@ -233,6 +235,7 @@ control_answer(struct control *control, const struct proto_vm_answer *m,
     uint32_t sequence)
 {
 	struct client *c = &control->client[m->m_client];
+	json_t *disk;
 
 	/* Its client may be gone, and its number somebody else's. */
 	if (c->state != CLIENT_ASKING || c->sequence != sequence)
@@ -247,8 +250,12 @@ control_answer(struct control *control, const struct proto_vm_answer *m,
 		    reply_machine(&m->m_machine));
 		json_object_set_new(c->reply, "disks", json_array());
 	} else {
-		add_disk(c, reply_disk(control->disk[c->next_disk].name,
-		    &m->m_disk));
+		disk = reply_disk(control->disk[c->next_disk].name,
+		    &m->m_disk);
+		if (c->request.command == REQUEST_FAULT)
+			json_object_set_new(disk, "faults",
+			    request_fault_rows(m->m_row));
+		add_disk(c, disk);
 		c->next_disk++;
 	}
 	client_go_on(c);

@@ -237,6 +237,34 @@ ATF_TC_BODY(control__throttle_says_which_limits, tc)
 	tear_down(&w);
 }
 
+ATF_TC_WITHOUT_HEAD(control__fault_says_which);
+ATF_TC_BODY(control__fault_says_which, tc)
+{
+	const struct proto_fault *f;
+	struct world w;
+
+	set_up(&w);
+	f = &w.ask.m_fault;
+	say(&w, "{\"command\": \"fault\", \"disk\": \"vdb\", \"fault\":"
+	    " {\"action\": \"kill\", \"operation\": \"read,flush\","
+	    " \"last\": 99, \"ppm\": 5, \"seed\": 7, \"after\": true}}\n");
+	answer(&w, 0);
+	ATF_REQUIRE_EQ(PROTO_VERB_FAULT, w.ask.m_verb);
+	ATF_CHECK_EQ(1, w.ask.m_disk);
+	ATF_CHECK_EQ(PROTO_FAULT_KILL, f->m_action);
+	ATF_CHECK_EQ(PROTO_FAULT_READ | PROTO_FAULT_FLUSH, f->m_ops);
+	ATF_CHECK_EQ(0, f->m_first);
+	ATF_CHECK_EQ(99, f->m_last);
+	ATF_CHECK_EQ(1, f->m_count);
+	ATF_CHECK_EQ(1, f->m_every);
+	ATF_CHECK_EQ(1, f->m_after);
+	ATF_CHECK_EQ(5, f->m_ppm);
+	ATF_CHECK_EQ(7, f->m_seed);
+	answer(&w, 0);
+	expect_ok(&w, 1);
+	tear_down(&w);
+}
+
 ATF_TC_WITHOUT_HEAD(control__stats_add_up_over_queues);
 ATF_TC_BODY(control__stats_add_up_over_queues, tc)
 {
@@ -295,6 +323,9 @@ ATF_TC_BODY(control__refusal_of_the_monitor_is_told, tc)
 
 /* --- what is not --------------------------------------------------------- */
 
+#define FAULT(f)	"{\"command\": \"fault\", \"disk\": \"vda\"," \
+	    " \"fault\": " f "}"
+
 static const char *const hostile[] = {
 	"", " ", "\r", "x", "{", "}", "{}", "[]", "null", "1", "\"status\"",
 	"{\"command\"}", "{\"command\": null}", "{\"command\": 1}",
@@ -323,6 +354,22 @@ static const char *const hostile[] = {
 	    " \"limits\": {\"iops\": 99999999999999999999}}",
 	"{\"command\": \"throttle\", \"disk\": \"vda\","
 	    " \"limits\": {\"iops\": \"1\"}}",
+	"{\"command\": \"fault\", \"disk\": \"vda\"}",
+	FAULT("[]"), FAULT("{}"), FAULT("{\"action\": 1}"),
+	FAULT("{\"action\": \"eat\"}"), FAULT("{\"action\": \"delay\"}"),
+	FAULT("{\"action\": \"eio\", \"x\": 1}"),
+	FAULT("{\"action\": \"eio\", \"id\": 1}"),
+	FAULT("{\"action\": \"eio\", \"after\": true}"),
+	FAULT("{\"action\": \"eio\", \"delay_ns\": 1}"),
+	FAULT("{\"action\": \"eio\", \"every\": 0}"),
+	FAULT("{\"action\": \"eio\", \"ppm\": 4294967297}"),
+	FAULT("{\"action\": \"eio\", \"ppm\": 0}"),
+	FAULT("{\"action\": \"eio\", \"count\": -1}"),
+	FAULT("{\"action\": \"eio\", \"operation\": \"\"}"),
+	FAULT("{\"action\": \"eio\", \"operation\": \"read,\"}"),
+	FAULT("{\"action\": \"torn\", \"operation\": \"read\"}"),
+	FAULT("{\"action\": \"eio\", \"first\": 2, \"last\": 1}"),
+	"{\"command\": \"pause\", \"fault\": {\"action\": \"eio\"}}",
 	"{\"command\": \"status\", \"disk\":"
 	    " \"01234567890123456789012345678901\"}",
 	"\xff\xfe\x00", "{\"command\": \"\xc3\x28\"}",
@@ -516,6 +563,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, control__status_asks_for_each_disk);
 	ATF_TP_ADD_TC(tp, control__throttle_says_which_limits);
+	ATF_TP_ADD_TC(tp, control__fault_says_which);
 	ATF_TP_ADD_TC(tp, control__stats_add_up_over_queues);
 	ATF_TP_ADD_TC(tp, control__refusal_of_the_monitor_is_told);
 	ATF_TP_ADD_TC(tp, control__hostile_lines_are_refused);

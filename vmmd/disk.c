@@ -244,6 +244,10 @@ do_detach(struct disk *d)
 {
 	struct proto_empty detach;
 
+	if (d->cut) {
+		child_kill(d->child);
+		return ON_NOTHING;
+	}
 	peer_send(child_peer(d->child), PROTO_BLK_DETACH, &detach, NULL, 0);
 	arm(d, DETACH_MS);
 	return ON_NOTHING;
@@ -569,6 +573,7 @@ static const struct peer_rule blkd_rules[] = {
 	{ PROTO_BLK_RESUMED, SERVED, disk_command_on_done },
 	{ PROTO_BLK_LIMITED, SERVED, disk_command_on_done },
 	{ PROTO_BLK_RESIZED, SERVED, disk_command_on_resized },
+	{ PROTO_BLK_FAULTED, SERVED, disk_command_on_faulted },
 };
 
 static const struct child_kind blkd_kind = {
@@ -674,6 +679,14 @@ disk_stop(struct disk *d)
 	d->said |= d->state == DISK_LOCKING;
 	disk_spare_end(d);
 	disk_handle(d, ON_STOP);
+}
+
+void
+disk_cut_power(struct disk *d)
+{
+	d->cut = d->conf->faults;
+	d->said |= d->cut;
+	disk_stop(d);
 }
 
 void

@@ -71,6 +71,11 @@ void			disk_free(struct disk *);	/* NULL is fine */
 void		disk_start(struct disk *);
 /* Detach, flush, end; at once where there is nothing to detach. */
 void		disk_stop(struct disk *);
+/*
+ * The vm process was killed: where faults are allowed that is a power cut,
+ * and what a disk holds back is lost.  Else the same as disk_stop.
+ */
+void		disk_cut_power(struct disk *);
 /* A register access was not answered: replace its blkd. */
 void		disk_replace(struct disk *, const char *why);
 
@@ -107,7 +112,7 @@ struct disk_vm_part {
 void		disk_describe(const struct disk *, struct disk_vm_part *);
 
 /*
- * An operator wants THROTTLE, RESIZE, PAUSE or RESUME.  `answered` is called
+ * An operator wants THROTTLE, RESIZE, PAUSE, RESUME or FAULT.  `answered` is called
  * once, from in here or later: within DISK_COMMAND_MS.  One at a time: what
  * comes while another waits is refused.  A disk without a blkd keeps it for
  * the successor.
@@ -116,6 +121,9 @@ void		disk_describe(const struct disk *, struct disk_vm_part *);
 void		disk_ask(struct disk *, const struct proto_vm_ask *,
 		    const struct disk_asker *);
 void		disk_status(const struct disk *, struct proto_disk_status *);
+/* Its faults, as its blkd has told them last. */
+void		disk_faults(const struct disk *,
+		    struct proto_fault_row [PROTO_FAULTS_MAX]);
 const char	*disk_name(const struct disk *);
 /* Can the image be opened once more, with the rights that are in force? */
 bool		 disk_can_reopen(const struct disk *);

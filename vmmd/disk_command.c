@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What an operator wants of a disk: other limits, its size, pause, resume.
+ * What an operator wants of a disk: other limits, its size, pause, resume,
+ * faults.
  * Monitor; a blkd is believed in nothing but that it has answered.
  *
  * What is wanted is kept here, and said to each blkd in turn; the answer
@@ -29,6 +30,7 @@ static const char *const verbs[] = {
 	[PROTO_VERB_RESIZE] = "resize",
 	[PROTO_VERB_PAUSE] = "pause",
 	[PROTO_VERB_RESUME] = "resume",
+	[PROTO_VERB_FAULT] = "fault",
 };
 
 static void __attribute__((__format__(__printf__, 4, 5)))
@@ -119,6 +121,17 @@ say_resize(struct disk *d)
 	return say_empty(d, PROTO_BLK_RESIZE);
 }
 
+/* blkds hand on what they were told; one that was told before knows it. */
+static bool
+say_fault(struct disk *d)
+{
+	struct proto_blk_fault m = { .m_fault = d->command.fault };
+
+	d->command.sequence = peer_send(child_peer(d->child),
+	    PROTO_BLK_FAULT, &m, NULL, 0);
+	return false;
+}
+
 void
 disk_command_go(struct disk *d)
 {
@@ -135,6 +148,9 @@ disk_command_go(struct disk *d)
 	case PROTO_VERB_PAUSE:
 	case PROTO_VERB_RESUME:
 		nothing = say_pause(d);
+		break;
+	case PROTO_VERB_FAULT:
+		nothing = say_fault(d);
 		break;
 	default:
 		break;
@@ -169,6 +185,33 @@ disk_command_on_resized(void *child, struct msg *m)
 	disk_command_on_done(child, m);
 }
 
+void
+disk_command_on_faulted(void *child, struct msg *m)
+{
+	struct disk *d = child_owner(child);
+	uint32_t id = d->command.fault.m_id;
+	struct disk_asker asker;
+
+	if (child != d->child || d->command.verb != PROTO_VERB_FAULT ||
+	    d->command.sequence != m->hdr.m_sequence)
+		return;
+	memcpy(d->row, m->faulted.m_row, sizeof(d->row));
+	if (m->faulted.m_errno == 0) {
+		done(d);
+		return;
+	}
+	asker = take(d);
+	if (m->faulted.m_errno == ENOSPC)
+		answer(d, &asker, ENOSPC, "disk %s: %d faults can still strike:"
+		    " clear some", d->conf->name, PROTO_FAULTS_MAX);
+	else if (m->faulted.m_errno == ENOENT)
+		answer(d, &asker, ENOENT, "disk %s: there is no fault %u",
+		    d->conf->name, id);
+	else
+		answer(d, &asker, m->faulted.m_errno, "disk %s: its blkd takes"
+		    " no faults", d->conf->name);
+}
+
 /* --- time is over ---------------------------------------------------------- */
 
 static void
@@ -191,8 +234,9 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	answer(d, &asker, ETIMEDOUT, "disk %s: not confirmed within %d s, in"
-	    " state %s: it will hold for the next blkd", d->conf->name,
-	    DISK_COMMAND_MS / 1000, disk_state_name(d));
+	    " state %s: %s", d->conf->name, DISK_COMMAND_MS / 1000,
+	    disk_state_name(d), verb == PROTO_VERB_FAULT ? "try again" :
+	    "it will hold for the next blkd");
 	if (said)
 		disk_replace(d, "a command is not answered");
 }
@@ -254,6 +298,22 @@ merge_limits(struct disk *d, const struct proto_vm_ask *ask)
 	return 0;
 }
 
+/* A fault gets its number here: what is said twice is one. */
+static int
+take_fault(struct disk *d, const struct proto_vm_ask *ask)
+{
+	struct proto_fault fault = ask->m_fault;
+
+	if (fault.m_action >= PROTO_FAULT_FIRST)
+		fault.m_id = d->fault_id + 1;
+	if (!d->conf->faults || !proto_fault_valid(&fault))
+		return -1;
+	if (fault.m_action >= PROTO_FAULT_FIRST)
+		d->fault_id++;
+	d->command.fault = fault;
+	return 0;
+}
+
 void
 disk_ask(struct disk *d, const struct proto_vm_ask *ask,
     const struct disk_asker *asker)
@@ -279,6 +339,12 @@ disk_ask(struct disk *d, const struct proto_vm_ask *ask,
 		    " must not be below it: give both", d->conf->name);
 		return;
 	}
+	if (verb == PROTO_VERB_FAULT && take_fault(d, ask) == -1) {
+		answer(d, asker, EINVAL, "disk %s: %s", d->conf->name,
+		    d->conf->faults ? "there is no such fault" : "has no"
+		    " faults on purpose: allow them with faults = yes");
+		return;
+	}
 	if (verb == PROTO_VERB_PAUSE || verb == PROTO_VERB_RESUME)
 		d->paused = verb == PROTO_VERB_PAUSE;
 	d->command.verb = verb;
@@ -302,6 +368,12 @@ disk_status(const struct disk *d, struct proto_disk_status *status)
 	};
 	snprintf(status->m_state, sizeof(status->m_state), "%s",
 	    disk_state_name(d));
+}
+
+void
+disk_faults(const struct disk *d, struct proto_fault_row row[PROTO_FAULTS_MAX])
+{
+	memcpy(row, d->row, sizeof(d->row));
 }
 
 const char *

@@ -37,6 +37,8 @@ struct world {
 	int			 error;
 };
 
+static bool allow_faults;	/* of the disk that set_up makes */
+
 static void
 on_ready(void *ctx, struct disk *disk)
 {
@@ -92,6 +94,7 @@ set_up(struct world *w, const char *serial)
 		.name = "vda", .path = IMAGE, .queues = 1, .queue_size = 64,
 		.block_size = 512, .limits = { .m_ops_rate = 100 },
 	};
+	w->conf.faults = allow_faults;
 	snprintf(w->conf.serial, sizeof(w->conf.serial), "%s", serial);
 	ATF_REQUIRE((w->base = event_base_new()) != NULL);
 	w->host = (struct disk_host) {
@@ -317,6 +320,65 @@ ATF_TC_BODY(limits__merge_and_must_make_sense, tc)
 	tear_down(&w);
 }
 
+static void
+ask_fault(struct world *w, const struct proto_fault *fault)
+{
+	struct proto_vm_ask ask = {
+		.m_verb = PROTO_VERB_FAULT, .m_fault = *fault,
+	};
+	struct disk_asker asker = { 0, 1 };
+
+	disk_ask(w->disk, &ask, &asker);
+}
+
+static const struct proto_fault a_fault = {
+	.m_action = PROTO_FAULT_EIO, .m_ops = PROTO_FAULT_READ,
+	.m_last = UINT64_MAX, .m_every = 1, .m_ppm = PROTO_FAULT_PPM,
+};
+
+ATF_TC_WITHOUT_HEAD(fault__only_where_it_is_allowed);
+ATF_TC_BODY(fault__only_where_it_is_allowed, tc)
+{
+	struct world w;
+
+	set_up(&w, "good");
+	start(&w);
+	ask_fault(&w, &a_fault);
+	ATF_CHECK_EQ(1, w.answered);
+	ATF_CHECK_EQ(EINVAL, w.error);
+	tear_down(&w);
+}
+
+/* The vm process may say anything: only a fault that is one gets a number. */
+ATF_TC_WITHOUT_HEAD(fault__gets_a_number);
+ATF_TC_BODY(fault__gets_a_number, tc)
+{
+	struct proto_fault fault = a_fault;
+	struct proto_fault_row row[PROTO_FAULTS_MAX];
+	struct world w;
+
+	allow_faults = true;
+	set_up(&w, "good");
+	start(&w);
+	fault.m_id = 77;
+	ask_fault(&w, &fault);
+	until(&w, &w.answered, 1);
+	ATF_CHECK_EQ(0, w.error);
+	fault.m_ops = 0;
+	ask_fault(&w, &fault);
+	ATF_CHECK_EQ(2, w.answered);
+	ATF_CHECK_EQ(EINVAL, w.error);
+	ask_fault(&w, &a_fault);
+	until(&w, &w.answered, 3);
+	disk_faults(w.disk, row);
+	ATF_CHECK_EQ(2, row[0].m_fault.m_id);
+	fault.m_action = PROTO_FAULT_CLEAR;
+	ask_fault(&w, &fault);
+	until(&w, &w.answered, 4);
+	ATF_CHECK_EQ(ENOENT, w.error);
+	tear_down(&w);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, command__is_answered_when_confirmed);
@@ -326,5 +388,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, command__after_stop_is_refused);
 	ATF_TP_ADD_TC(tp, command__time_is_bounded);
 	ATF_TP_ADD_TC(tp, limits__merge_and_must_make_sense);
+	ATF_TP_ADD_TC(tp, fault__only_where_it_is_allowed);
+	ATF_TP_ADD_TC(tp, fault__gets_a_number);
 	return atf_no_error();
 }

@@ -37,6 +37,7 @@ struct disk_command {
 	struct disk_asker	 asker;
 	uint32_t		 sequence;	/* to the blkd; 0: not sent */
 	struct event		*timer;
+	struct proto_fault	 fault;		/* of PROTO_VERB_FAULT */
 };
 
 struct disk {
@@ -85,12 +86,15 @@ struct disk {
 	struct disk_command	 command;
 	struct proto_limits	 limits;
 	bool			 paused;	/* wanted */
+	uint32_t		 fault_id;	/* the last one given */
+	bool			 cut;	/* the end is a power cut */
 	bool			 told_paused;	/* what this blkd knows */
 
 	/* What the newest blkd has reported. */
 	uint64_t		 file_bytes;	/* that it may write up to */
 	uint32_t		 layers;
 	uint64_t		 capacity;	/* 512-byte sectors */
+	struct proto_fault_row	 row[PROTO_FAULTS_MAX];
 };
 
 /* --- disk.c --------------------------------------------------------------- */
@@ -136,5 +140,6 @@ void	disk_command_end(struct disk *);
 /* Handlers of what a blkd answers. */
 void	disk_command_on_done(void *child, struct msg *);
 void	disk_command_on_resized(void *child, struct msg *);
+void	disk_command_on_faulted(void *child, struct msg *);
 
 #endif /* VMMD_DISK_IMPL_H */

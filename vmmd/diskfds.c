@@ -23,7 +23,8 @@ diskfds_init(struct diskfds *fds)
 	size_t i;
 
 	image_init(&fds->image);
-	fds->state = fds->state_readonly = fds->doorbell = fds->irq = -1;
+	fds->state = fds->state_readonly = fds->doorbell = fds->irq =
+	    fds->faults = -1;
 	for (i = 0; i < PROTO_QUEUES_MAX; i++)
 		fds->kick[i] = -1;
 }
@@ -36,6 +37,7 @@ diskfds_close(struct diskfds *fds)
 	fd_close(&fds->state_readonly);
 	fd_close(&fds->doorbell);
 	fd_close(&fds->irq);
+	fd_close(&fds->faults);
 	fd_close_all(fds->kick, PROTO_QUEUES_MAX);
 }
 
@@ -61,6 +63,9 @@ make(struct diskfds *fds, const struct conf_disk *conf)
 	if (fds->state == -1 || fds->doorbell == -1 || fds->irq == -1)
 		return -1;
 	if ((fds->state_readonly = open_readonly(fds->state)) == -1)
+		return -1;
+	if (conf->faults &&
+	    (fds->faults = memfd_make("faults", PROTO_FAULT_BYTES)) == -1)
 		return -1;
 	for (i = 0; i < conf->queues; i++) {
 		fds->kick[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -110,6 +115,7 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 		[PROTO_ATTACH_IRQ] = fds->irq,
 	};
 	size_t i, n = PROTO_ATTACH_KICK + conf->queues;
+	struct proto_empty faults;
 
 	if (conf->group[0] != '\0') {
 		attach.m_flags |= PROTO_DISK_GROUP;
@@ -124,5 +130,8 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 	memcpy(attach.m_serial, conf->serial, sizeof(attach.m_serial));
 	memcpy(&sent[PROTO_ATTACH_KICK], fds->kick,
 	    conf->queues * sizeof(int));
+	if (fds->faults != -1 && peer_send(peer, PROTO_BLK_FAULTS, &faults,
+	    &fds->faults, 1) == 0)
+		return -1;
 	return peer_send(peer, PROTO_BLK_ATTACH, &attach, sent, n) == 0 ? -1 : 0;
 }

@@ -23,6 +23,7 @@ struct diskfds {
 	int		state_readonly;	/* the same, for the vm process */
 	int		doorbell;
 	int		irq;
+	int		faults;		/* -1: none on purpose */
 	int		kick[PROTO_QUEUES_MAX];
 };
 

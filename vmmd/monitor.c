@@ -80,8 +80,12 @@ stop_disks(struct monitor *mon)
 {
 	size_t i;
 
-	for (i = 0; i < mon->ndisks; i++)
-		disk_stop(mon->disk[i]);
+	for (i = 0; i < mon->ndisks; i++) {
+		if (mon->result.reason == EXITCODE_VM)
+			disk_cut_power(mon->disk[i]);
+		else
+			disk_stop(mon->disk[i]);
+	}
 }
 
 static bool

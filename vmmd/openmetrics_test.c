@@ -235,7 +235,7 @@ ATF_TC_BODY(openmetrics__golden_lines, tc)
 		"vmmd_disk_reads_total{machine=\"web\",disk=\"vda\"} 1000\n",
 		"# UNIT vmmd_disk_read_bytes bytes\n",
 		"# TYPE vmmd_disk_in_flight gauge\n",
-		"vmmd_disk_in_flight{machine=\"web\",disk=\"vda\"} 1025\n",
+		"vmmd_disk_in_flight{machine=\"web\",disk=\"vda\"} 1026\n",
 		"# UNIT vmmd_disk_read_latency_seconds seconds\n",
 		"vmmd_disk_read_latency_seconds_bucket{machine=\"web\","
 		"disk=\"vda\",le=\"0.000002047\"} 55\n",

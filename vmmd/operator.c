@@ -18,6 +18,7 @@
 #include "vmmd/disk.h"
 #include "vmmd/listener.h"
 #include "vmmd/operator.h"
+#include "vmmd/request_fault.h"
 
 struct operators {
 	const struct operator_host *host;
@@ -33,6 +34,7 @@ static const char *const verb_names[] = {
 	[PROTO_VERB_PAUSE] = "pause",
 	[PROTO_VERB_RESUME] = "resume",
 	[PROTO_VERB_STOP] = "stop",
+	[PROTO_VERB_FAULT] = "fault",
 };
 
 /* --- connections ------------------------------------------------------- */
@@ -98,8 +100,10 @@ answer(struct operators *o, uint32_t client, uint32_t sequence,
 	};
 
 	snprintf(m.m_text, sizeof(m.m_text), "%s", text);
-	if (disk != NULL)
+	if (disk != NULL) {
 		disk_status(disk, &m.m_disk);
+		disk_faults(disk, m.m_row);
+	}
 	o->host->status(o->host->ctx, &m.m_machine);
 	o->host->answer(o->host->ctx, sequence, &m);
 }
@@ -146,9 +150,16 @@ log_change(const struct operators *o, const struct proto_vm_ask *ask,
     const struct disk *disk)
 {
 	const struct ucred *who = &o->who[ask->m_client];
+	const char *action = request_fault_action(ask->m_fault.m_action);
 	char limits[256];
 
+	if (ask->m_verb == PROTO_VERB_FAULT &&
+	    ask->m_fault.m_action == PROTO_FAULT_LIST)
+		return;
 	describe_limits(ask, limits, sizeof(limits));
+	if (ask->m_verb == PROTO_VERB_FAULT)
+		snprintf(limits, sizeof(limits), " %s",
+		    action != NULL ? action : "?");
 	log_info("control: uid %u, gid %u, pid %d: %s%s%s%s",
 	    (unsigned)who->uid, (unsigned)who->gid, (int)who->pid,
 	    verb_names[ask->m_verb], disk != NULL ? " " : "",

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "vmmd/request.h"
+#include "vmmd/request_fault.h"
 
 #define NITEMS(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -29,6 +30,8 @@ static const struct request_row rows[REQUEST_COMMANDS] = {
 	    PROTO_VERB_RESUME, "Take requests again." },
 	[REQUEST_STOP] = { "stop", REQUEST_NO_DISK, PROTO_VERB_STOP,
 	    "Stop the machine." },
+	[REQUEST_FAULT] = { "fault", REQUEST_ONE_DISK, PROTO_VERB_FAULT,
+	    "Let the disk fail on purpose, where that is allowed." },
 };
 
 static const struct request_limit limits[] = {
@@ -93,7 +96,7 @@ read_command(const json_t *value, struct request *r, char *why)
 		}
 	}
 	return refuse(why, "command must be one of status, stats, throttle,"
-	    " resize, pause, resume, stop");
+	    " resize, pause, resume, stop, fault");
 }
 
 static int
@@ -167,6 +170,10 @@ check(const json_t *root, const struct request *r, char *why)
 		return refuse(why, "throttle needs limits");
 	if (r->command != REQUEST_THROTTLE && r->set != 0)
 		return refuse(why, "%s takes no limits", row->name);
+	if (r->command == REQUEST_FAULT && r->fault.m_action == 0)
+		return refuse(why, "fault needs a fault");
+	if (r->command != REQUEST_FAULT && r->fault.m_action != 0)
+		return refuse(why, "%s takes no fault", row->name);
 	return 0;
 }
 
@@ -186,9 +193,11 @@ read_object(json_t *root, struct request *r, char *why)
 			rc = read_disk(value, r, why);
 		else if (strcmp(name, "limits") == 0)
 			rc = read_limits(value, r, why);
+		else if (strcmp(name, "fault") == 0)
+			rc = request_fault_read(value, &r->fault, why);
 		else
-			rc = refuse(why, "a request has command, disk and"
-			    " limits, and nothing else");
+			rc = refuse(why, "a request has command, disk,"
+			    " limits and fault, and nothing else");
 		if (rc == -1)
 			return -1;
 	}

@@ -25,6 +25,7 @@ enum request_command {
 	REQUEST_PAUSE,
 	REQUEST_RESUME,
 	REQUEST_STOP,
+	REQUEST_FAULT,
 	REQUEST_COMMANDS
 };
 
@@ -49,6 +50,7 @@ struct request {
 	char			disk[PROTO_NAME_MAX];	/* empty: all */
 	uint32_t		set;	/* enum proto_limit_bit */
 	struct proto_limits	limits;
+	struct proto_fault	fault;	/* m_action 0: there is none */
 };
 
 /*

@@ -19,6 +19,7 @@
 #include "vmmd/openmetrics.h"
 #include "vmmd/request.h"
 #include "vmmd/vmmctl_console.h"
+#include "vmmd/vmmctl_fault.h"
 #include "vmmd/vmmctl_link.h"
 #include "vmmd/vmmctl_print.h"
 #include "vmmd/vmmctl_top.h"
@@ -50,6 +51,7 @@ struct command {
 static int	run_request(struct job *, const struct command *);
 static int	run_stats(struct job *, const struct command *);
 static int	run_throttle(struct job *, const struct command *);
+static int	run_fault(struct job *, const struct command *);
 static int	run_top(struct job *, const struct command *);
 static int	run_console(struct job *, const struct command *);
 
@@ -60,6 +62,10 @@ static const struct command commands[] = {
 	{ "throttle", "+", 2, 99, run_throttle,
 	    "throttle disk [iops=n] [iops-burst=n] [bps=n] [bps-burst=n]"
 	    " [iops-size=n]" },
+	{ "fault", "+", 2, 99, run_fault,
+	    "fault disk list | clear [n] | action [op=op] [sectors=first-last]"
+	    " [p=p] [skip=n] [every=n] [count=n] [seed=n] [time=t]"
+	    " [when=before|after]" },
 	{ "resize", "+", 1, 1, run_request, "resize disk" },
 	{ "pause", "+", 0, 1, run_request, "pause [disk]" },
 	{ "resume", "+", 0, 1, run_request, "resume [disk]" },
@@ -188,6 +194,25 @@ run_throttle(struct job *job, const struct command *command)
 	reply = vmmctl_link_ask(job->fd, request, &code);
 	if (reply != NULL)
 		vmmctl_print_disks(stdout, reply);
+	json_decref(reply);
+	return code;
+}
+
+static int
+run_fault(struct job *job, const struct command *command)
+{
+	json_t *fault = vmmctl_fault_make(job->argv[1], job->argv + 2,
+	    job->argc - 2);
+	json_t *request, *reply;
+	int code;
+
+	if (fault == NULL)
+		return EX_USAGE;
+	request = make_request(command->name, job->argv[0]);
+	json_object_set_new(request, "fault", fault);
+	reply = vmmctl_link_ask(job->fd, request, &code);
+	if (reply != NULL)
+		vmmctl_fault_print(stdout, reply);
 	json_decref(reply);
 	return code;
 }
