@@ -2,53 +2,51 @@
 #
 # The pair: vmmd and blkd as built, with the test guest, under /dev/kvm.
 
-vmmd=$VMMD_BUILDDIR/vmmd/vmmd
-blkd=$VMMD_BUILDDIR/blkd/blkd
+export VMMD="$VMMD_BUILDDIR/vmmd/vmmd"
+export BLKD="$VMMD_BUILDDIR/blkd/blkd"
+export VMMCTL="$VMMD_BUILDDIR/vmmd/vmmctl"
 double=$VMMD_BUILDDIR/vmmd/child_double
-guest=$VMMD_BUILDDIR/tests/guest/guest.elf
+kernel=$VMMD_BUILDDIR/tests/guest/guest.elf
+. "$VMMD_SRCDIR/tests/subr/vmmd.subr"
 
-# conf GUEST-ARGUMENTS [LINE-OF-DISK ...]
-conf()
+forever="test=loop count=0 progress=50"
+at_work="guest: loop at"
+
+# guest ARGUMENTS [OPTION-OF-VMMD_START ...]: the test guest.
+guest()
 {
-	test -r /dev/kvm && test -w /dev/kvm ||
-	    atf_skip "/dev/kvm is missing or refused"
-	test -f vda.img || truncate -s 8M vda.img
-	arguments=$1
-	shift
-	{
-		echo "vm {"
-		echo "name = pair$$"
-		echo "memory = 64M"
-		echo "kernel = ${kernel:-$guest}"
-		echo "cmdline = \"$arguments\""
-		echo "mmio-cmdline = yes"
-		echo "serial = ${serial:-stdio}"
-		echo "}"
-		echo "disk vda {"
-		echo "path = $PWD/vda.img"
-		for line; do
-			echo "$line"
-		done
-		echo "}"
-	} >vmmd.conf
+	vmmd_start "$kernel" -m 64M -o mmio-cmdline=yes -a "$@"
 }
 
-# run STATUS: the machine to its end, at the most 30 s.
+# run STATUS ARGUMENTS [KEY=VALUE ...]: a guest with a disk, to its end.
 run()
 {
-	timeout 30 "$vmmd" -d -f vmmd.conf -b "$blkd" </dev/null >console 2>log
-	status=$?
-	show
-	test $status -eq "$1" || atf_fail "exit code $status, expected $1"
-	image_is_free vda.img
+	expected=$1 arguments=$2
+	shift 2
+	if test -e vda.img; then
+		vmmd_disk vda ./vda.img "$@"
+	else
+		vmmd_disk vda 8M "$@"
+	fi
+	guest "$arguments"
+	ends "$expected"
 }
 
-show()
+# start ARGUMENTS [KEY=VALUE ...]: one that goes on.
+start()
 {
-	echo "--- console"
-	cat console
-	echo "--- log"
-	cat log
+	arguments=$1
+	shift
+	vmmd_disk vda 8M "$@"
+	guest "$arguments"
+	vmmd_expect "$at_work"
+}
+
+# ends STATUS: nothing is left of it.
+ends()
+{
+	vmmd_wait "$1" 30
+	image_is_free vda.img
 }
 
 image_is_free()
@@ -56,400 +54,339 @@ image_is_free()
 	"$double" lock "$1" </dev/null || atf_fail "$1 is still locked"
 }
 
-# start: in the background of this shell; its pid is $pid.
-start()
-{
-	"$vmmd" -d -f vmmd.conf -b "$blkd" </dev/null >console 2>log &
-	pid=$!
-}
-
-# await PATTERN FILE: until it is there; a test's timeout bounds it.
-await()
-{
-	until grep -q "$1" "$2" 2>/dev/null; do
-		kill -0 $pid 2>/dev/null || {
-			show
-			atf_fail "vmmd ended before: $1"
-		}
-		sleep 0.05
-	done
-}
-
+# children: of the monitor.
 children()
 {
-	pgrep -P "$1" | sort -n
-}
-
-# disk_pid NAME: the blkd of a disk, waited for.
-disk_pid()
-{
-	until pgrep -P $pid -f "^blkd: $1"; do
-		kill -0 $pid 2>/dev/null || return 1
-		sleep 0.01
-	done
+	pgrep -P "$(vmmd_pid)" | sort -n
 }
 
 # are_gone PID ...: none of these is left, or will be in a moment.
 are_gone()
 {
 	for p; do
-		n=0
-		while kill -0 "$p" 2>/dev/null; do
-			n=$((n + 1))
-			test $n -lt 100 || atf_fail "process $p is left"
-			sleep 0.05
-		done
+		vmmd_until 5 is_gone "$p"
 	done
 }
 
-# ends STATUS: wait for $pid.
-ends()
+is_gone()
 {
-	wait $pid
-	status=$?
-	show
-	test $status -eq "$1" || atf_fail "exit code $status, expected $1"
+	! kill -0 "$1" 2>/dev/null
 }
 
 # The guest's own tests that need nothing but a disk.
 for name in identify regs rw verify irq poll many reset badreq; do
-	eval "
-	atf_test_case guest__$name
-	guest__${name}_body()
+	vmmd_test_case guest__$name
+	eval "guest__${name}_body()
 	{
-		test $name != verify || { conf test=rw; run 0; }
-		conf test=$name
-		run 0
-		atf_check -o ignore grep 'guest: $name passed' console
+		vmmd_disk vda 8M
+		test $name != verify || { guest test=rw; vmmd_wait 0 30; }
+		guest test=$name
+		vmmd_expect 'guest: $name passed'
+		ends 0
 	}"
 	guest_cases="$guest_cases guest__$name"
 done
 
-atf_test_case notify__message
+vmmd_test_case notify__message
 notify__message_body()
 {
-	conf test=many "notify = message"
-	run 0
-	atf_check -o ignore grep "guest: many passed" console
+	run 0 test=many "notify=message"
+	vmmd_expect "guest: many passed"
 }
 
-atf_test_case disk__readonly
+vmmd_test_case disk__readonly
 disk__readonly_body()
 {
-	conf test=readonly "readonly = yes"
+	truncate -s 8M vda.img
 	chmod 0444 vda.img
-	run 0
-	atf_check -o ignore grep "guest: readonly passed" console
+	run 0 test=readonly readonly=yes
+	vmmd_expect "guest: readonly passed"
 }
 
-atf_test_case disk__block_size_and_queue_size
+vmmd_test_case disk__block_size_and_queue_size
 disk__block_size_and_queue_size_body()
 {
-	conf test=rw "block-size = 4096" "queue-size = 16" "serial = S-1"
-	run 0
-	atf_check -o ignore grep "queues of 16" console
+	run 0 test=rw block-size=4096 queue-size=16 serial=S-1
+	vmmd_expect "queues of 16"
 }
 
-atf_test_case disk__two
+vmmd_test_case disk__two
 disk__two_body()
 {
-	conf "test=identify disk=1 serial=second capacity=2048"
-	truncate -s 1M vdb.img
-	cat >>vmmd.conf <<-END
-	disk vdb {
-		path = vdb.img
-		serial = second
-	}
-	END
-	run 0
-	atf_check -o ignore grep "2 disks" console
+	vmmd_disk vda 8M
+	vmmd_disk vdb 1M serial=second
+	guest "test=identify disk=1 serial=second capacity=2048"
+	vmmd_expect "2 disks"
+	ends 0
 	image_is_free vdb.img
 }
 
-atf_test_case disk__none
+vmmd_test_case disk__none
 disk__none_body()
 {
-	conf test=shutdown
-	sed -i '/^disk/,$d' vmmd.conf
-	run 0
+	guest test=shutdown
+	vmmd_wait 0 30
 }
 
 # What was written and flushed is in the file.
-atf_test_case disk__written
+vmmd_test_case disk__written
 disk__written_body()
 {
-	conf test=rw
-	run 0
+	run 0 test=rw
 	test "$(tr -d '\0' <vda.img | wc -c)" -gt 0 || atf_fail "no data"
 }
 
-atf_test_case end__power_off
+vmmd_test_case end__power_off
 end__power_off_body()
 {
-	conf test=shutdown
-	run 0
-	atf_check -o ignore grep "ended: power-off" log
+	run 0 test=shutdown
+	vmmd_expect -l "ended: power-off"
 }
 
-atf_test_case end__reset
+vmmd_test_case end__reset
 end__reset_body()
 {
-	conf test=reboot
-	run 80
+	run 80 test=reboot
 }
 
-atf_test_case end__triple_fault
+vmmd_test_case end__triple_fault
 end__triple_fault_body()
 {
-	conf test=triplefault
-	run 81
-	atf_check -o ignore grep "crashed at rip 0x[1-9a-f]" log
+	run 81 test=triplefault
+	vmmd_expect -l "crashed at rip 0x[1-9a-f]"
 }
 
-atf_test_case end__debug_exit
+vmmd_test_case end__debug_exit
 end__debug_exit_body()
 {
-	conf test=nosuchtest
-	run 2
+	run 2 test=nosuchtest
 }
 
-atf_test_case kernel__is_none
+vmmd_test_case kernel__is_none
 kernel__is_none_body()
 {
 	echo "this is no kernel" >text
-	kernel=text conf test=rw
-	run 65
-	test "$(grep -c 'error: ' log)" -eq 1 || atf_fail "not one sentence"
+	kernel=text run 65 test=rw
+	test "$(vmmd_log | grep -c 'error: ')" -eq 1 ||
+	    atf_fail "not one sentence"
 }
 
-atf_test_case stop__sigterm
+vmmd_test_case stop__sigterm
 stop__sigterm_body()
 {
-	conf "test=loop count=0 progress=50"
-	start
-	await "guest: loop at" console
-	pids=$(children $pid)
-	kill $pid
+	start "$forever"
+	pids=$(children)
+	kill "$(vmmd_pid)"
 	ends 84
 	are_gone $pids
-	image_is_free vda.img
 }
 
-atf_test_case stop__two_signals
+vmmd_test_case stop__two_signals
 stop__two_signals_body()
 {
-	conf "test=loop count=0 progress=50"
-	start
-	await "guest: loop at" console
-	pids=$(children $pid)
+	start "$forever"
+	pids=$(children)
 	# Frozen, it cannot obey: only the second signal ends it at once.
 	for p in $pids; do
 		kill -STOP "$p"
 	done
-	kill $pid
-	await "the machine is stopped" log
-	kill -INT $pid
+	kill "$(vmmd_pid)"
+	vmmd_expect -l "the machine is stopped"
+	kill -INT "$(vmmd_pid)"
 	ends 84
 	are_gone $pids
-	image_is_free vda.img
 }
 
-atf_test_case stop__disobedient
+vmmd_test_case stop__disobedient
 stop__disobedient_body()
 {
-	conf "test=loop count=0 progress=50"
-	start
-	await "guest: loop at" console
-	pids=$(children $pid)
+	start "$forever"
+	pids=$(children)
 	for p in $pids; do
 		kill -STOP "$p"
 	done
-	kill $pid
+	kill "$(vmmd_pid)"
 	ends 84
 	are_gone $pids
 }
 
-atf_test_case death__of_blkd
+vmmd_test_case death__of_blkd
 death__of_blkd_body()
 {
-	conf "test=loop count=3000 progress=20 timeout=20000"
-	start
-	await "guest: loop at" console
+	start "test=loop count=3000 progress=20 timeout=20000"
 	for n in 1 2 3 4 5; do
-		old=$(disk_pid vda) || atf_fail "no blkd"
-		kill -9 "$old"
-		await "attached again after death $n" log
+		old=$(vmmd_pid vda) || atf_fail "no blkd"
+		vmmd_kill vda
+		vmmd_expect -l "attached again after death $n"
 		are_gone "$old"
 	done
-	pids=$(children $pid)
+	pids=$(children)
+	vmmd_expect "guest: loop passed"
 	ends 0
-	atf_check -o ignore grep "guest: loop passed" console
 	are_gone $pids
-	image_is_free vda.img
 }
 
-atf_test_case death__of_blkd_with_messages
+vmmd_test_case death__of_blkd_with_messages
 death__of_blkd_with_messages_body()
 {
-	conf "test=loop count=2000 progress=20 timeout=20000" \
-	    "notify = message"
-	start
-	await "guest: loop at" console
-	kill -9 "$(disk_pid vda)"
-	await "attached again after death 1" log
+	start "test=loop count=2000 progress=20 timeout=20000" notify=message
+	vmmd_kill vda
+	vmmd_expect -l "attached again after death 1"
+	vmmd_expect "guest: loop passed"
 	ends 0
-	atf_check -o ignore grep "guest: loop passed" console
 }
 
 # A request that kills each blkd that tries it is given up; others are not.
-atf_test_case death__of_a_request
+vmmd_test_case death__of_a_request
 death__of_a_request_body()
 {
-	conf "test=loop count=0 depth=1 timeout=20000"
-	blkd=$VMMD_BUILDDIR/tests/torture/poisoned
-	start
-	await "was in flight in 3 deaths: it is answered with an I/O error" \
-	    log
-	wait $pid
-	show
+	BLKD=$VMMD_BUILDDIR/tests/torture/poisoned
+	vmmd_disk vda 8M
+	guest "test=loop count=0 depth=1 timeout=20000"
+	vmmd_expect -l "was in flight in 3 deaths: it is answered with an I/O"
+	vmmd_until 30 test -e vmmd.d/vm/ended
 	# It is judged after the third; who logs that first is open.
-	sed '/was in flight in 3 deaths/q' log >before
+	vmmd_log | sed '/was in flight in 3 deaths/q' >before
 	atf_check -o match:'^[23]$' grep -c "attached again after" before
 }
 
-atf_test_case hang__of_blkd
+vmmd_test_case hang__of_blkd
 hang__of_blkd_body()
 {
-	conf "test=loop count=2000 progress=20 timeout=20000"
-	start
-	await "guest: loop at" console
-	begin=$(date +%s)
-	old=$(disk_pid vda)
-	kill -STOP "$old"
-	await "it does not answer, and has work to do" log
-	await "attached again after death 1" log
-	test $(($(date +%s) - begin)) -le 6 || atf_fail "too late"
+	start "test=loop count=2000 progress=20 timeout=20000"
+	old=$(vmmd_pid vda)
+	vmmd_freeze vda
+	vmmd_expect -l "it does not answer, and has work to do" 6
+	vmmd_expect -l "attached again after death 1" 6
 	are_gone "$old"
+	vmmd_expect "guest: loop passed"
 	ends 0
-	atf_check -o ignore grep "guest: loop passed" console
 }
 
-# upgraded NUMBER: until so many blkds have been ready.
-upgraded()
+# is_upgraded NUMBER: so many blkds have been ready.
+is_upgraded()
 {
-	until test "$(grep -c "blkd vda: ready: " log)" -ge "$1"; do
-		kill -0 $pid 2>/dev/null || atf_fail "ended before"
-		sleep 0.05
-	done
+	test "$(vmmd_log | grep -c "blkd vda: ready: ")" -ge "$1"
 }
 
-atf_test_case upgrade__by_sighup
+vmmd_test_case upgrade__by_sighup
 upgrade__by_sighup_body()
 {
-	conf "test=loop count=3000 progress=20 timeout=20000"
-	start
-	await "guest: loop at" console
+	start "test=loop count=3000 progress=20 timeout=20000"
 	for n in 2 3 4; do
-		old=$(disk_pid vda)
-		kill -HUP $pid
-		upgraded $n
+		old=$(vmmd_pid vda)
+		kill -HUP "$(vmmd_pid)"
+		vmmd_until 20 is_upgraded $n
 		are_gone "$old"
 	done
+	vmmd_expect "guest: loop passed"
 	ends 0
-	atf_check -o ignore grep "guest: loop passed" console
+	vmmd_log >log
 	atf_check -s exit:1 grep -E "blkd ended|after death" log
-	image_is_free vda.img
 }
 
-atf_test_case upgrade__to_no_program
+vmmd_test_case upgrade__to_no_program
 upgrade__to_no_program_body()
 {
-	conf "test=loop count=2000 progress=20 timeout=20000"
-	cp "$blkd" blkd-here
-	blkd=$PWD/blkd-here
-	start
-	await "guest: loop at" console
-	old=$(disk_pid vda)
+	cp "$BLKD" blkd-here
+	BLKD=$PWD/blkd-here
+	start "test=loop count=2000 progress=20 timeout=20000"
+	old=$(vmmd_pid vda)
 	rm blkd-here
 	echo "#! /nonexistent" >blkd-here
 	chmod 755 blkd-here
-	kill -HUP $pid
-	await "the new blkd does not start: the old one goes on" log
-	test "$(disk_pid vda)" = "$old" || atf_fail "it was replaced"
+	kill -HUP "$(vmmd_pid)"
+	vmmd_expect -l "the new blkd does not start: the old one goes on"
+	test "$(vmmd_pid vda)" = "$old" || atf_fail "it was replaced"
+	vmmd_expect "guest: loop passed"
 	ends 0
-	atf_check -o ignore grep "guest: loop passed" console
 }
 
-atf_test_case death__of_the_vm_process
+vmmd_test_case death__of_the_vm_process
 death__of_the_vm_process_body()
 {
-	conf "test=loop count=0 progress=50"
-	start
-	await "guest: loop at" console
-	pids=$(children $pid)
-	kill -9 "$(pgrep -P $pid -f '^vmmd: vm')"
+	start "$forever"
+	pids=$(children)
+	kill -9 "$(pgrep -P "$(vmmd_pid)" -f '^vmmd: vm')"
 	ends 85
 	are_gone $pids
-	image_is_free vda.img
 }
 
-atf_test_case death__of_the_monitor
+vmmd_test_case death__of_the_monitor
 death__of_the_monitor_body()
 {
-	conf "test=loop count=0 progress=50"
-	start
-	await "guest: loop at" console
-	pids=$(children $pid)
-	kill -9 $pid
-	ends 137
+	start "$forever"
+	pids=$(children)
+	kill -9 "$(vmmd_pid)"
+	vmmd_wait 137
 	are_gone $pids
 	image_is_free vda.img
 }
 
-atf_test_case lock__two_machines
+vmmd_test_case lock__two_machines
 lock__two_machines_body()
 {
-	conf "test=loop count=0 progress=50"
-	start
-	await "guest: loop at" console
-	atf_check -s exit:75 -e match:"vda.img is in use by process $pid .vmmd" \
-	    "$vmmd" -d -f vmmd.conf -b "$blkd"
-	kill $pid
-	ends 84
+	start "$forever"
+	pid=$(vmmd_pid)
+	vmmd_machine second
+	vmmd_disk vda ./vda.img
+	guest "$forever"
+	vmmd_wait 75
+	vmmd_expect -l "vda.img is in use by process $pid .vmmd"
+	vmmd_machine vm
+	vmmd_stop
 }
 
 # No other machine gets the image while a blkd is being replaced.
-atf_test_case lock__between_two_blkds
+vmmd_test_case lock__between_two_blkds
 lock__between_two_blkds_body()
 {
-	conf "test=loop count=0 progress=50"
-	start
-	await "guest: loop at" console
-	kill -9 "$(disk_pid vda)"
+	start "$forever"
+	kill -9 "$(vmmd_pid vda)"
 	! "$double" lock vda.img </dev/null || atf_fail "the image was free"
-	kill $pid
-	ends 84
+	vmmd_stop
 }
 
+# As a daemon, which the library does not start.
 atf_test_case background__and_pid_file cleanup
 background__and_pid_file_body()
 {
-	serial=file:$PWD/console conf "test=loop count=0 progress=50"
-	cp "$blkd" blkd-here
+	test -w /dev/kvm || atf_skip "/dev/kvm is missing or refused"
+	truncate -s 8M vda.img
+	cat >vmmd.conf <<-END
+	vm {
+		name = pair$$
+		memory = 64M
+		kernel = $kernel
+		cmdline = "$forever"
+		mmio-cmdline = yes
+		serial = file:$PWD/console
+	}
+	disk vda {
+		path = vda.img
+	}
+	END
+	cp "$BLKD" blkd-here
 	# Paths that hold although it changes to /.
-	atf_check "$vmmd" -f vmmd.conf -b ./blkd-here -p "$PWD/pid"
+	atf_check "$VMMD" -f vmmd.conf -b ./blkd-here -p "$PWD/pid"
 	pid=$(cat pid)
-	await "guest: loop at" console
+	vmmd_until 20 grep -q "$at_work" console
 	test "$(readlink "/proc/$pid/cwd")" = / || atf_fail "not in /"
-	kill -9 "$(disk_pid vda)"
-	disk_pid vda || atf_fail "not replaced"
+	old=$(pgrep -P "$pid" -f "^blkd: vda")
+	kill -9 "$old"
+	vmmd_until 20 is_replaced "$old"
 	atf_check -s exit:75 -e match:"runs already, as process $pid" \
-	    "$vmmd" -f vmmd.conf -b "$blkd" -p "$PWD/pid"
-	pids=$(children "$pid")
+	    "$VMMD" -f vmmd.conf -b "$BLKD" -p "$PWD/pid"
+	pids=$(pgrep -P "$pid")
 	kill "$pid"
 	are_gone "$pid" $pids
 	test ! -e pid || atf_fail "the pid file is left"
 	image_is_free vda.img
+}
+
+is_replaced()
+{
+	pgrep -P "$pid" -f "^blkd: vda" | grep -qvx "$1"
 }
 
 # A case that fails half-way must not leave the daemon behind.
@@ -458,16 +395,15 @@ background__and_pid_file_cleanup()
 	test ! -s pid || kill "$(cat pid)" || true
 }
 
-atf_test_case serial__pty
+vmmd_test_case serial__pty
 serial__pty_body()
 {
-	serial=pty conf "test=loop count=0 progress=50"
-	start
-	await "serial line: /dev/pts/" log
-	timeout 10 head -n 1 "$(sed -n 's/.*serial line: //p' log)" >line
+	vmmd_disk vda 8M
+	guest "$forever" -o serial=pty
+	vmmd_expect -l "serial line: /dev/pts/"
+	timeout 10 head -n 1 "$(vmmd_log | sed -n 's/.*serial line: //p')" >line
 	atf_check -o ignore grep "guest: " line
-	kill $pid
-	ends 84
+	vmmd_stop
 }
 
 atf_init_test_cases()

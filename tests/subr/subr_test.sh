@@ -213,7 +213,7 @@ failure__after_the_end_body()
 	    report
 }
 
-atf_test_case disk__names_and_values
+vmmd_test_case disk__names_and_values
 disk__names_and_values_body()
 {
 	mkdir "a b\"c\$HOME 'd'#"
@@ -230,7 +230,7 @@ disk__names_and_values_body()
 	fails "vda.img exists" vmmd_disk vda 4M
 }
 
-atf_test_case wait__status
+vmmd_test_case wait__status
 wait__status_body()
 {
 	guest "test=shutdown"
@@ -242,7 +242,7 @@ wait__status_body()
 	vmmd_wait 2
 }
 
-atf_test_case wait__not_in_time
+vmmd_test_case wait__not_in_time
 wait__not_in_time_body()
 {
 	guest "$forever"
@@ -251,7 +251,7 @@ wait__not_in_time_body()
 	fails "runs already" vmmd_start "$kernel"
 }
 
-atf_test_case expect__lines
+vmmd_test_case expect__lines
 expect__lines_body()
 {
 	guest "test=loop count=300 progress=20"
@@ -271,7 +271,7 @@ expect__lines_body()
 	    atf_fail "the console is not complete"
 }
 
-atf_test_case kill__and_freeze
+vmmd_test_case kill__and_freeze
 kill__and_freeze_body()
 {
 	guest "$forever"
@@ -290,7 +290,7 @@ kill__and_freeze_body()
 	fails "no answer" vmmd_kill vda
 }
 
-atf_test_case ctl__status
+vmmd_test_case ctl__status
 ctl__status_body()
 {
 	guest "$forever"
@@ -306,7 +306,7 @@ ctl__status_body()
 	atf_check_equal "" "$(vmmd_stat vda no_such_counter)"
 }
 
-atf_test_case crash__and_start_again
+vmmd_test_case crash__and_start_again
 crash__and_start_again_body()
 {
 	guest "$forever"
@@ -321,7 +321,7 @@ crash__and_start_again_body()
 	vmmd_wait 0
 }
 
-atf_test_case machine__two
+vmmd_test_case machine__two
 machine__two_body()
 {
 	guest "$forever"
@@ -382,13 +382,13 @@ env_start()
 atf_test_case manual__functions
 manual__functions_body()
 {
-	sed -n 's/^\(vmmd_[a-z]*\)()$/\1/p' "$VMMD_SUBR" | sort >functions
+	sed -n 's/^\(vmmd_[a-z_]*\)()$/\1/p' "$VMMD_SUBR" | sort >functions
 	sed '/^\.Sh DESCRIPTION/,$d' "$manual" |
-	    sed -n 's/^\.Ic \(vmmd_[a-z]*\).*/\1/p' | sort >synopsis
+	    sed -n 's/^\.Ic \(vmmd_[a-z_]*\).*/\1/p' | sort >synopsis
 	atf_check cmp functions synopsis
 	sed '1,/^\.Sh DESCRIPTION/d' "$manual" |
-	    sed -n -e 's/^\.It Ic \(vmmd_[a-z]*\).*/\1/p' \
-	    -e '/^\.It Xo/{n;s/^\.Ic \(vmmd_[a-z]*\).*/\1/p;}' |
+	    sed -n -e 's/^\.It Ic \(vmmd_[a-z_]*\).*/\1/p' \
+	    -e '/^\.It Xo/{n;s/^\.Ic \(vmmd_[a-z_]*\).*/\1/p;}' |
 	    sort >described
 	atf_check cmp functions described
 	test -s functions || atf_fail "no functions"
