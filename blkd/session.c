@@ -139,8 +139,9 @@ log_peer_end(const struct peer_role *role, const struct peer_end *e)
 	char line[256];
 
 	peer_end_describe(role, e, line, sizeof(line));
+	/* How a machine ends; where it is none, the monitor says what died. */
 	if (e->error == PROTO_E_EOF)
-		log_info("%s", line);
+		log_debug("%s", line);
 	else
 		log_error("%s", line);
 }
