@@ -6,14 +6,18 @@
  * A token is 10^9 parts.  In dt nanoseconds a bucket earns rate * dt parts;
  * whole tokens go to the level, what is left over to the remainder.
  */
+#include <assert.h>
 #include <stddef.h>
 
 #include "blkd/throttle.h"
+#include "proto/proto.h"
 #include "shm/state.h"
 
 #define PARTS		UINT64_C(1000000000)	/* of a token */
 /* Of a rate, a burst, a cost: sums and differences fit into 64 bits. */
 #define TOKENS_MAX	(UINT64_C(1) << 61)
+static_assert(PROTO_LIMIT_MAX <= TOKENS_MAX,
+    "a limit that the monitor takes must not end each blkd that is told it");
 /* A debt larger than any request could leave was not left by a request. */
 #define DEBT_MAX	(INT64_C(1) << 40)
 

@@ -133,6 +133,8 @@ static_assert(PROTO_ATTACH_KICK + PROTO_QUEUES_MAX + 1 <= PROTO_FDS_MAX,
  * a burst is tokens, 0: one second's worth; a burst needs a rate and is not
  * below it.
  */
+#define PROTO_LIMIT_MAX	(UINT64_C(1) << 61)	/* of a rate, of a burst */
+
 struct proto_limits {
 	uint64_t	m_ops_rate;
 	uint64_t	m_ops_burst;

@@ -40,11 +40,11 @@ is_access(uint32_t offset, uint32_t size)
 	    offset < 4096 && size <= 4096 - offset;
 }
 
-/* A burst needs a rate, and is not below it; buckets count in int64_t. */
+/* A burst needs a rate, and is not below it. */
 static bool
 is_limit(uint64_t rate, uint64_t burst)
 {
-	return rate <= INT64_MAX && burst <= INT64_MAX &&
+	return rate <= PROTO_LIMIT_MAX && burst <= PROTO_LIMIT_MAX &&
 	    (burst == 0 || (rate != 0 && burst >= rate));
 }
 

@@ -270,6 +270,8 @@ throttle__live_body()
 	atf_check -o ignore test "$(counter throttled)" -gt 0
 	ctl 65 throttle vda iops=10 iops-burst=5
 	ctl 64 throttle vda iops=x
+	# More than a bucket holds: refused here, not by each blkd in turn.
+	ctl 65 throttle vda bps=4000000000000000000
 	ctl 64 throttle vda speed=1
 	ctl 66 throttle vdx iops=1
 	ctl 0 throttle vda bps=1Mi iops-size=4Ki

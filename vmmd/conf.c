@@ -63,10 +63,10 @@ static const struct conf_choice notify_choices[] = {
 	FIELD(conf_vm, f), __VA_ARGS__ }
 #define DISK(n, def, type, f, ...) { "disk", n, def, conf_value_##type, \
 	FIELD(conf_disk, f), __VA_ARGS__ }
-#define LIMIT(n, f) DISK(n, "0", amount, limits.f, 0, INT64_MAX, NULL, \
+#define LIMIT(n, f) DISK(n, "0", amount, limits.f, 0, PROTO_LIMIT_MAX, NULL, \
 	"a number with or without k, M, G, Ki, Mi or Gi")
 #define SHARED(n, f) { "group", n, "0", conf_value_amount, \
-	FIELD(conf_group, limits.f), 0, INT64_MAX, NULL, \
+	FIELD(conf_group, limits.f), 0, PROTO_LIMIT_MAX, NULL, \
 	"a number with or without k, M, G, Ki, Mi or Gi" }
 #define YES_OR_NO	0, 0, NULL, "yes or no"
 

@@ -351,6 +351,8 @@ static const char *const hostile[] = {
 	"{\"command\": \"throttle\", \"disk\": \"vda\","
 	    " \"limits\": {\"iops\": 1e3}}",
 	"{\"command\": \"throttle\", \"disk\": \"vda\","
+	    " \"limits\": {\"iops\": 2305843009213693953}}",
+	"{\"command\": \"throttle\", \"disk\": \"vda\","
 	    " \"limits\": {\"iops\": 99999999999999999999}}",
 	"{\"command\": \"throttle\", \"disk\": \"vda\","
 	    " \"limits\": {\"iops\": \"1\"}}",

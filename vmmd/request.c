@@ -127,9 +127,10 @@ read_limit(const char *name, const json_t *value, struct request *r, char *why)
 	if (i == NITEMS(limits))
 		return refuse(why, "limits must be some of iops, iops-burst,"
 		    " bps, bps-burst, iops-size");
-	if (!json_is_integer(value) || n < 0)
-		return refuse(why, "%s must be a number, 0 or more",
-		    limits[i].name);
+	if (!json_is_integer(value) || n < 0 ||
+	    (uint64_t)n > PROTO_LIMIT_MAX)
+		return refuse(why, "%s must be a number, 0 to %ju",
+		    limits[i].name, (uintmax_t)PROTO_LIMIT_MAX);
 	number = (uint64_t)n;
 	memcpy((char *)&r->limits + limits[i].offset, &number, sizeof(number));
 	r->set |= limits[i].bit;
