@@ -16,6 +16,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 #include "vmmd/daemon.h"
+#include "vmmd/rundir.h"
 
 struct daemon_state {
 	struct pidfh	*pid_file;	/* NULL: none */
@@ -84,6 +85,9 @@ daemon_begin(struct daemon_state **out, const char *name,
 		return EXITCODE_OS;
 	d->caller = -1;
 	snprintf(path, sizeof(path), VMMD_RUNSTATEDIR "/vmmd-%s.pid", name);
+	if (pid_file == NULL && !foreground && rundir_make_parents(path) == -1)
+		log_warning("cannot make the directory of %s: %s", path,
+		    strerror(errno));
 	if (pid_file != NULL || !foreground)
 		reason = open_pid_file(d, pid_file != NULL ? pid_file : path);
 	if (reason == EXITCODE_NONE && !foreground)

@@ -20,6 +20,7 @@
 #include "util/fd.h"
 #include "util/log.h"
 #include "vmmd/listener.h"
+#include "vmmd/rundir.h"
 
 static_assert(CONF_CONTROL_MAX == sizeof(((struct sockaddr_un *)0)->sun_path),
     "what the configuration takes fits");
@@ -72,9 +73,8 @@ lock_directory(const char *path, bool make)
 	int fd;
 
 	snprintf(copy, sizeof(copy), "%s", path);
-	if (make && mkdir(dirname(copy), 0755) == -1 && errno != EEXIST)
+	if (make && rundir_make_parents(path) == -1)
 		return -1;
-	snprintf(copy, sizeof(copy), "%s", path);
 	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd != -1 && flock(fd, LOCK_EX) == -1)
 		fd_close(&fd);
