@@ -110,13 +110,15 @@ receive(int fd, struct msg *m, int flags)
 	};
 	ssize_t n;
 
+	/*
+	 * A peer that closed with a packet of ours unread resets the channel,
+	 * which is said once, before what it sent last.
+	 */
 	do {
 		n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC | flags);
-	} while (n == -1 && errno == EINTR);
+	} while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return PROTO_E_AGAIN;
-	if (n == -1 && errno == ECONNRESET)
-		return PROTO_E_EOF;
 	if (n == -1)
 		return PROTO_E_SYSTEM;
 	get_fds(&mh, m);

@@ -130,6 +130,25 @@ ATF_TC_BODY(chan__end_of_the_peer_is_eof, tc)
 	ATF_CHECK_ERRNO(EPIPE, chan_send(end[1], &e, NULL, 0) == -1);
 }
 
+/* It had not read everything: its last words count all the same. */
+ATF_TC_WITHOUT_HEAD(chan__last_packet_of_a_peer_that_resets);
+ATF_TC_BODY(chan__last_packet_of_a_peer_that_resets, tc)
+{
+	struct proto_empty e;
+	int end[2];
+	struct msg m;
+
+	ATF_REQUIRE_EQ(0, chan_pair(end));
+	chan_header(&e.m_hdr, PROTO_BLK_PING, 1);
+	ATF_REQUIRE_EQ(0, chan_send(end[1], &e, NULL, 0));
+	ATF_REQUIRE_EQ(0, chan_send(end[0], &e, NULL, 0));
+	close(end[0]);
+	ATF_CHECK_EQ(PROTO_OK, chan_recv(end[1], &m));
+	ATF_CHECK_EQ(PROTO_E_EOF, chan_recv(end[1], &m));
+	ATF_CHECK_EQ(PROTO_E_EOF, chan_recv(end[1], &m));
+	close(end[1]);
+}
+
 ATF_TC_WITHOUT_HEAD(chan__receive_without_a_packet_is_again);
 ATF_TC_BODY(chan__receive_without_a_packet_is_again, tc)
 {
@@ -177,6 +196,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, chan__message_arrives_whole_with_descriptors);
 	ATF_TP_ADD_TC(tp, chan__malformed_packets_close_their_descriptors);
 	ATF_TP_ADD_TC(tp, chan__end_of_the_peer_is_eof);
+	ATF_TP_ADD_TC(tp, chan__last_packet_of_a_peer_that_resets);
 	ATF_TP_ADD_TC(tp, chan__receive_without_a_packet_is_again);
 	ATF_TP_ADD_TC(tp, chan__send_to_a_full_peer_does_not_block);
 	ATF_TP_ADD_TC(tp, chan__own_mistakes_are_not_sent);
