@@ -306,6 +306,26 @@ ctl__status_body()
 	atf_check_equal "" "$(vmmd_stat vda no_such_counter)"
 }
 
+vmmd_test_case fault__strikes
+fault__strikes_body()
+{
+	vmmd_disk vda 8M faults=yes
+	guest "$forever"
+	vmmd_fault vda kill count=2
+	vmmd_expect -l "attached again after death 2"
+	vmmd_moves vda
+	vmmd_fault vda clear
+	vmmd_fault vda delay time=100ms
+	vmmd_until 20 struck 3
+	vmmd_stop
+}
+
+# struck NUMBER: so many operations.
+struck()
+{
+	test "$(vmmd_stat vda faults_injected)" -ge "$1"
+}
+
 vmmd_test_case crash__and_start_again
 crash__and_start_again_body()
 {
@@ -400,7 +420,7 @@ atf_init_test_cases()
 	    failure__is_in_the_report failure__of_the_test_itself \
 	    failure__timeout failure__after_the_end \
 	    disk__names_and_values wait__status wait__not_in_time \
-	    expect__lines kill__and_freeze ctl__status \
+	    expect__lines kill__and_freeze ctl__status fault__strikes \
 	    crash__and_start_again machine__two cleanup__other_process \
 	    programs__missing manual__functions; do
 		atf_add_test_case $c
