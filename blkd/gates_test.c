@@ -375,6 +375,58 @@ ATF_TC_BODY(gates__first_row_decides, tc)
 	ring_harness_free(&f.h);
 }
 
+/*
+ * Rows 7 to 10 apply to different types: which of two comes first shows in
+ * a request that both refuse.
+ */
+ATF_TC_WITHOUT_HEAD(gates__order_of_the_types_rows);
+ATF_TC_BODY(gates__order_of_the_types_rows, tc)
+{
+	static const struct {
+		uint32_t	type;
+		bool		readonly;
+		uint32_t	bytes;		/* of data, 0: none */
+		bool		writable;
+		unsigned	row;
+	} cases[] = {
+		{ 99, false, 512, true, 9 },
+		{ 99, false, 512, false, 9 },
+		{ 99, true, 512, true, 9 },
+		{ VIRTIO_BLK_T_DISCARD, false, 16, true, 9 },
+		{ VIRTIO_BLK_T_DISCARD, true, 16, true, 7 },
+		{ VIRTIO_BLK_T_WRITE_ZEROES, true, 16, false, 7 },
+		{ VIRTIO_BLK_T_FLUSH, true, 0, false, 8 },
+		{ VIRTIO_BLK_T_FLUSH, false, 0, false, 9 },
+		{ VIRTIO_BLK_T_FLUSH, true, 512, false, 5 },
+		{ VIRTIO_BLK_T_IN, true, 512, false, 10 },
+		{ VIRTIO_BLK_T_GET_ID, true, 19, false, 10 },
+		{ VIRTIO_BLK_T_GET_ID, true, 19, true, 11 },
+	};
+	static struct chain c;
+	struct iovec iov[4];
+	struct request r = { .iov = iov };
+	struct fixture f;
+	/* Nothing is negotiated. */
+	struct gates g = { .disk = &f.h.disk, .iov_max = 4 };
+	size_t i;
+
+	(void)tc;
+	set_up(&f, VIRTIO_BLK_T_IN, 0, 512);
+	c.desc[0] = (struct chain_desc) { RING_HEADER_GPA, 16, false };
+	c.last = (struct chain_desc) { RING_STATUS_GPA, 1, true };
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		ring_harness_header(&f.h, 0, cases[i].type, 0);
+		f.h.disk.readonly = cases[i].readonly;
+		c.desc[1] = (struct chain_desc) {
+			RING_DATA_GPA, cases[i].bytes, cases[i].writable,
+		};
+		c.n = cases[i].bytes == 0 ? 2 : 3;
+		ATF_CHECK_EQ_MSG(cases[i].row, gates_row(&g, &c, &r),
+		    "case %zu", i);
+	}
+	ring_harness_free(&f.h);
+}
+
 #define ADD(name)	ATF_TP_ADD_TC(tp, gates__##name)
 
 static atf_error_t
@@ -455,6 +507,7 @@ add_sense(atf_tp_t *tp)
 	ADD(half_unmapped_in);
 	ADD(half_unmapped_out);
 	ADD(first_row_decides);
+	ADD(order_of_the_types_rows);
 	return atf_no_error();
 }
 
