@@ -492,7 +492,8 @@ enum proto_verb {
 	PROTO_VERB_RESUME	= 6,
 	PROTO_VERB_STOP		= 7,	/* the machine */
 	PROTO_VERB_FAULT	= 8,	/* m_fault, whose id is the monitor's */
-	PROTO_VERB_LAST		= PROTO_VERB_FAULT,
+	PROTO_VERB_UPGRADE	= 9,	/* done when the new blkd serves */
+	PROTO_VERB_LAST		= PROTO_VERB_UPGRADE,
 };
 
 enum proto_limit_bit {

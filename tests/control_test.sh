@@ -309,6 +309,24 @@ pause__survives_death_body()
 	vmmd_expect "guest: loop passed"
 }
 
+vmmd_test_case upgrade__vda
+upgrade__vda_body()
+{
+	cp "$BLKD" blkd-here
+	export BLKD="$PWD/blkd-here"
+	disks
+	guest "$forever"
+	old=$(vmmd_pid vda)
+	ctl 0 upgrade vda
+	new=$(vmmd_pid vda)
+	test "$old" != "$new" || atf_fail "it is the old one"
+	rm blkd-here
+	ctl 70 upgrade
+	atf_check -o ignore grep "old one goes on" err
+	test "$new" = "$(vmmd_pid vda)" || atf_fail "it was replaced"
+	stop
+}
+
 vmmd_test_case resize__grows
 resize__grows_body()
 {
@@ -383,6 +401,7 @@ atf_init_test_cases()
 	atf_add_test_case disk__cpus
 	atf_add_test_case pause__and_resume
 	atf_add_test_case pause__survives_death
+	atf_add_test_case upgrade__vda
 	atf_add_test_case resize__grows
 	atf_add_test_case resize__grows_while_paused
 	atf_add_test_case resize__shrinks

@@ -31,6 +31,7 @@ static const char *const verbs[] = {
 	[PROTO_VERB_PAUSE] = "pause",
 	[PROTO_VERB_RESUME] = "resume",
 	[PROTO_VERB_FAULT] = "fault",
+	[PROTO_VERB_UPGRADE] = "upgrade",
 };
 
 static void __attribute__((__format__(__printf__, 4, 5)))
@@ -54,6 +55,7 @@ take(struct disk *d)
 
 	d->command.verb = 0;
 	d->command.sequence = 0;
+	d->command.begun = false;
 	event_del(d->command.timer);
 	return asker;
 }
@@ -132,6 +134,17 @@ say_fault(struct disk *d)
 	return false;
 }
 
+/* This is called again when the successor serves. */
+static bool
+say_upgrade(struct disk *d)
+{
+	if (d->command.begun)
+		return !d->upgrading;
+	d->command.begun = true;
+	disk_upgrade(d);
+	return false;
+}
+
 void
 disk_command_go(struct disk *d)
 {
@@ -151,6 +164,9 @@ disk_command_go(struct disk *d)
 		break;
 	case PROTO_VERB_FAULT:
 		nothing = say_fault(d);
+		break;
+	case PROTO_VERB_UPGRADE:
+		nothing = say_upgrade(d);
 		break;
 	default:
 		break;
@@ -256,6 +272,18 @@ disk_command_free(struct disk *d)
 {
 	if (d->command.timer != NULL)
 		event_free(d->command.timer);
+}
+
+void
+disk_command_no_upgrade(struct disk *d)
+{
+	struct disk_asker asker;
+
+	if (d->command.verb != PROTO_VERB_UPGRADE)
+		return;
+	asker = take(d);
+	answer(d, &asker, ENOEXEC, "disk %s: the new blkd does not start: the"
+	    " old one goes on", d->conf->name);
 }
 
 void

@@ -36,6 +36,7 @@ struct disk_command {
 	enum proto_verb		 verb;		/* 0: none */
 	struct disk_asker	 asker;
 	uint32_t		 sequence;	/* to the blkd; 0: not sent */
+	bool			 begun;		/* an upgrade */
 	struct event		*timer;
 	struct proto_fault	 fault;		/* of PROTO_VERB_FAULT */
 };
@@ -134,6 +135,8 @@ int	disk_command_init(struct disk *);
 void	disk_command_free(struct disk *);
 /* The blkd serves: what is not answered yet is said, again or at last. */
 void	disk_command_go(struct disk *);
+/* The new program is of no use. */
+void	disk_command_no_upgrade(struct disk *);
 /* The disk ends. */
 void	disk_command_end(struct disk *);
 

@@ -116,6 +116,7 @@ disk_spare_lost(struct disk *d)
 		d->upgrading = false;
 		log_error("disk %s: the new blkd does not start: the old one"
 		    " goes on", d->conf->name);
+		disk_command_no_upgrade(d);
 	}
 	log_warning("disk %s: the spare blkd has ended", d->conf->name);
 	arm(d, LOST_MS);

@@ -35,6 +35,7 @@ static const char *const verb_names[] = {
 	[PROTO_VERB_RESUME] = "resume",
 	[PROTO_VERB_STOP] = "stop",
 	[PROTO_VERB_FAULT] = "fault",
+	[PROTO_VERB_UPGRADE] = "upgrade",
 };
 
 /* --- connections ------------------------------------------------------- */

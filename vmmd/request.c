@@ -28,6 +28,8 @@ static const struct request_row rows[REQUEST_COMMANDS] = {
 	    "Take no requests; done when none is in flight." },
 	[REQUEST_RESUME] = { "resume", REQUEST_DISK_OR_ALL,
 	    PROTO_VERB_RESUME, "Take requests again." },
+	[REQUEST_UPGRADE] = { "upgrade", REQUEST_DISK_OR_ALL,
+	    PROTO_VERB_UPGRADE, "Start blkd anew, from its program." },
 	[REQUEST_STOP] = { "stop", REQUEST_NO_DISK, PROTO_VERB_STOP,
 	    "Stop the machine." },
 	[REQUEST_FAULT] = { "fault", REQUEST_ONE_DISK, PROTO_VERB_FAULT,

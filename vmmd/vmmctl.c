@@ -69,6 +69,7 @@ static const struct command commands[] = {
 	{ "resize", "+", 1, 1, run_request, "resize disk" },
 	{ "pause", "+", 0, 1, run_request, "pause [disk]" },
 	{ "resume", "+", 0, 1, run_request, "resume [disk]" },
+	{ "upgrade", "+", 0, 1, run_request, "upgrade [disk]" },
 	{ "console", "+", 0, 0, run_console, "console" },
 	{ "stop", "+", 0, 0, run_request, "stop" },
 };

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
@@ -88,19 +89,28 @@ struct torture {
 
 /* --- the vm's part: registers ------------------------------------------- */
 
-static void
+/* False: that blkd is dead, and the successor has to be asked. */
+static bool
 ask(struct torture *t, const void *packet, enum proto_type type, struct msg *m)
 {
 	enum proto_error error;
 
-	if (chan_send(t->channel, packet, NULL, 0) == -1)
+	if (chan_send(t->channel, packet, NULL, 0) == -1) {
+		if (errno == EPIPE || errno == ECONNRESET)
+			return false;
 		err(1, "torture: register access");
-	if ((error = chan_recv(t->channel, m)) != PROTO_OK)
+	}
+	error = chan_recv(t->channel, m);
+	if (error == PROTO_E_EOF ||
+	    (error == PROTO_E_SYSTEM && errno == ECONNRESET))
+		return false;
+	if (error != PROTO_OK)
 		errx(1, "torture: no %s: %s", proto_name((uint16_t)type),
 		    proto_error(error));
 	if (m->hdr.m_type != type)
 		errx(1, "torture: %s instead of %s", proto_name(m->hdr.m_type),
 		    proto_name((uint16_t)type));
+	return true;
 }
 
 static void
@@ -112,18 +122,20 @@ reg_write(struct torture *t, uint32_t offset, uint32_t value)
 	struct msg m;
 
 	chan_header(&q.m_hdr, PROTO_MMIO_WRITE, 1);
-	ask(t, &q, PROTO_MMIO_ACK, &m);
+	if (!ask(t, &q, PROTO_MMIO_ACK, &m))
+		errx(1, "torture: blkd is gone before the first kill");
 }
 
-static uint32_t
-reg_read(struct torture *t, uint32_t offset)
+static bool
+has_lost_status(struct torture *t)
 {
-	struct proto_mmio_read q = { .m_offset = offset, .m_size = 4 };
+	struct proto_mmio_read q = {
+		.m_offset = VIRTIO_MMIO_STATUS, .m_size = 4
+	};
 	struct msg m;
 
 	chan_header(&q.m_hdr, PROTO_MMIO_READ, 1);
-	ask(t, &q, PROTO_MMIO_DATA, &m);
-	return (uint32_t)m.mmio_data.m_value;
+	return ask(t, &q, PROTO_MMIO_DATA, &m) && m.mmio_data.m_value != LIVE;
 }
 
 static void
@@ -339,7 +351,7 @@ on_ready(void *ctx, struct disk *disk)
 		start_driver(t);
 	} else
 		t->respawns++;
-	if (reg_read(t, VIRTIO_MMIO_STATUS) != LIVE)
+	if (has_lost_status(t))
 		errx(1, "torture: the device has lost its status");
 	if (t->ending)
 		return;
