@@ -76,6 +76,7 @@ struct torture {
 	uint64_t		 began_ns;
 	uint64_t		 killed_ns;	/* 0: sampled */
 	uint64_t		 ready_ns;	/* of the newest READY */
+	uint64_t		 ready_done;	/* requests completed until then */
 	unsigned		 kills;
 	unsigned		 again;		/* before the last had recovered */
 	unsigned		 respawns;
@@ -226,7 +227,9 @@ arm(struct torture *t, uint64_t us)
 
 /*
  * What the last kill has cost: the longest time without a completion until
- * the driver has gone on with a successor that is READY.  False: not yet.
+ * the driver has gone on with a successor that is READY, and all that was in
+ * flight has ended: what is in flight in three deaths is answered with an
+ * error, and rightly.  False: not yet.
  */
 static bool
 take_sample(struct torture *t)
@@ -236,7 +239,8 @@ take_sample(struct torture *t)
 	if (t->killed_ns == 0)
 		return true;
 	if (t->ready_ns < t->killed_ns ||
-	    shared_load(&t->score->progress_ns) <= t->ready_ns)
+	    shared_load(&t->score->progress_ns) <= t->ready_ns ||
+	    shared_load(&t->score->done) < t->ready_done + SCORE_DEPTH)
 		return false;
 	gap = shared_load(&t->score->gap_ns);
 	t->killed_ns = 0;
@@ -343,6 +347,7 @@ on_ready(void *ctx, struct disk *disk)
 	uint64_t us;
 
 	t->ready_ns = score_clock();
+	t->ready_done = shared_load(&t->score->done);
 	if (t->channel != -1)
 		close(t->channel);
 	t->channel = disk_take_channel(disk);
