@@ -11,6 +11,7 @@
  *	garbage	is ready, then sends what is no message (its first time)
  *	stay	is ready, and does not obey DETACH
  *	deaf	is ready, and answers no command
+ *	busy	is ready, and answers any but PAUSE
  *
  * Anything else: is ready, and exits 0 at DETACH.  With an argument "fds" it
  * prints its descriptors and environment on stderr and exits; with "lock" and
@@ -151,7 +152,7 @@ answer_command(const struct msg *m)
 int
 main(int argc, char **argv)
 {
-	bool stay = false, deaf = false;
+	bool stay = false, deaf = false, busy = false;
 	struct msg m;
 	int backing = -1;
 
@@ -168,6 +169,7 @@ main(int argc, char **argv)
 			backing = msg_take_fd(&m, PROTO_ATTACH_BACKING);
 			stay = strcmp((char *)m.attach.m_serial, "stay") == 0;
 			deaf = strcmp((char *)m.attach.m_serial, "deaf") == 0;
+			busy = strcmp((char *)m.attach.m_serial, "busy") == 0;
 			answer_attach(&m.attach);
 			break;
 		case PROTO_BLK_DETACH:
@@ -175,7 +177,8 @@ main(int argc, char **argv)
 				return 0;
 			break;
 		default:
-			if (!deaf)
+			if (!deaf &&
+			    (!busy || m.hdr.m_type != PROTO_BLK_PAUSE))
 				answer_command(&m);
 			break;
 		}

@@ -244,6 +244,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		d->paused = false;
 		if (d->state == DISK_RUNNING)
 			say_pause(d);
+		/* Nobody waits for its answer. */
+		d->command.sequence = 0;
 		answer(d, &asker, ETIMEDOUT, "disk %s: requests are still in"
 		    " flight after %d s: it goes on", d->conf->name,
 		    DISK_COMMAND_MS / 1000);

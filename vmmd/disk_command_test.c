@@ -282,6 +282,22 @@ ATF_TC_BODY(command__time_is_bounded, tc)
 	tear_down(&w);
 }
 
+/* The RESUME that ends a pause too long is nobody's question. */
+ATF_TC_WITHOUT_HEAD(command__late_pause_is_answered_once);
+ATF_TC_BODY(command__late_pause_is_answered_once, tc)
+{
+	struct world w;
+
+	set_up(&w, "busy");
+	start(&w);
+	ask(&w, PROTO_VERB_PAUSE, 1);
+	until(&w, &w.answered, 1);
+	ATF_CHECK_EQ(ETIMEDOUT, w.error);
+	/* RESUMED comes before the end. */
+	tear_down(&w);
+	ATF_CHECK_EQ(1, w.answered);
+}
+
 ATF_TC_WITHOUT_HEAD(limits__merge_and_must_make_sense);
 ATF_TC_BODY(limits__merge_and_must_make_sense, tc)
 {
@@ -387,6 +403,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, command__second_is_refused);
 	ATF_TP_ADD_TC(tp, command__after_stop_is_refused);
 	ATF_TP_ADD_TC(tp, command__time_is_bounded);
+	ATF_TP_ADD_TC(tp, command__late_pause_is_answered_once);
 	ATF_TP_ADD_TC(tp, limits__merge_and_must_make_sense);
 	ATF_TP_ADD_TC(tp, fault__only_where_it_is_allowed);
 	ATF_TP_ADD_TC(tp, fault__gets_a_number);
