@@ -115,11 +115,14 @@ test_verify(struct tests *t)
 	return read_all(t, args_get_u32(t->args, "gen", 1));
 }
 
+/* Ticks that a run of test_irq could miss at the very most. */
+#define BACKLOG_TICKS	1000
+
 /* One request in flight and a sleep for each: an interrupt for each. */
 const char *
 test_irq(struct tests *t)
 {
-	uint32_t count = args_get_u32(t->args, "count", 64), i, seen;
+	uint32_t count = args_get_u32(t->args, "count", 64), i, seen = 0;
 	const char *why;
 
 	t->options.interrupts = true;
@@ -134,10 +137,15 @@ test_irq(struct tests *t)
 	/*
 	 * A completion that is there before the guest sleeps leaves its
 	 * interrupt pending: it is taken with the next sleep. The last one's
-	 * may need a moment, and nothing follows it.
+	 * may need a moment, and nothing follows it. Where the guest never
+	 * slept, a backlog of timer ticks goes before it: they have priority.
 	 */
 	cpu_sleep(2 * CPU_TICK_MS);
-	seen = blk_count_interrupts(&t->blk);
+	for (i = 0; i < BACKLOG_TICKS; i++) {
+		if ((seen = blk_count_interrupts(&t->blk)) != 0)
+			break;
+		cpu_sleep(CPU_TICK_MS);
+	}
 	console_printf("guest: %u requests, %u interrupts\n", count, seen);
 	if (seen == 0)
 		return "no interrupt at all";
