@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The private side of a disk: for disk.c (its life) and disk_command.c (what
- * an operator wants of it) alone.
+ * The private side of a disk: for disk.c and disk_*.c alone.
  */
 #ifndef VMMD_DISK_IMPL_H
 #define VMMD_DISK_IMPL_H
@@ -29,6 +28,23 @@ enum disk_state {
 	DISK_DYING,
 	DISK_GONE,
 	DISK_STATES
+};
+
+/* What happens to it; see the table in disk_life.c. */
+enum disk_event {
+	ON_NOTHING,
+	ON_START,	/* the monitor: begin */
+	ON_STOP,	/* the monitor: end */
+	ON_TIMER,	/* the time of the state is over */
+	ON_LOCKED,	/* the fence is ours */
+	ON_READY,	/* blkd serves */
+	ON_RENEW,	/* another blkd is wanted, without a hurry */
+	ON_BROKEN,	/* this blkd is of no use any more */
+	ON_CLOSED,	/* its channel is closed */
+	ON_FENCED,	/* nothing of it can reach the image or the guest */
+	ON_DEATH,	/* it is gone, and a successor is wanted */
+	ON_END,		/* it is gone, and none is */
+	EVENTS
 };
 
 /* One question of an operator that is not answered yet. */
@@ -103,8 +119,32 @@ struct disk {
 /* Drain and detach this blkd, attach a new one: no request is in flight. */
 void	disk_renew(struct disk *);
 
+/* --- disk_life.c ---------------------------------------------------------- */
+
+/* The one setter of the state.  What is not in the table changes nothing. */
+void	disk_life_handle(struct disk *, enum disk_event);
+/* The time of the state is over after so many milliseconds. */
+void	disk_life_arm(struct disk *, unsigned ms);
+/* A process of it is gone: was it the last one of its last state? */
+void	disk_life_tell_gone(struct disk *);
+
+/* --- disk_attach.c -------------------------------------------------------- */
+
+int	disk_attach_init(struct disk *);
+void	disk_attach_free(struct disk *);
+/* Actions of disk_life.c: a blkd that waits, the image's lock, ATTACH. */
+enum disk_event disk_attach_spawn(struct disk *);
+enum disk_event disk_attach_lock(struct disk *);
+enum disk_event disk_attach_send(struct disk *);
+/* The corpse is reaped: the lock that it had is its successor's. */
+void	disk_attach_relock(struct disk *);
+
+/* --- disk_child.c --------------------------------------------------------- */
+
 /* Start a blkd that waits for ATTACH.  NULL and errno. */
-struct child *disk_start_child(struct disk *, bool spare);
+struct child *disk_child_start(struct disk *, bool spare);
+/* Nothing of the blkd can reach the image or the guest: fencewatch.h. */
+void	disk_child_fence_down(void *disk);
 
 /* --- disk_spare.c --------------------------------------------------------- */
 

@@ -40,7 +40,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (d->spare != NULL || d->stopping)
 		return;
 	d->spare_waits = d->spare_stale = false;
-	if ((d->spare = disk_start_child(d, true)) == NULL) {
+	if ((d->spare = disk_child_start(d, true)) == NULL) {
 		log_warning("disk %s: cannot start a spare blkd: %s",
 		    d->conf->name, strerror(errno));
 		arm(d, LOST_MS);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tests of vmmd/disk.c: a disk with child_double for its blkd.  Nothing here
- * sleeps: each step ends with a callback of the disk, or after LIMIT_S.
+ * Tests of a disk (vmmd/disk.c, disk_*.c) with child_double for its blkd.
+ * Nothing here sleeps: each step ends with a callback of the disk, or after
+ * LIMIT_S.
  */
 #include <atf-c.h>
 #include <errno.h>

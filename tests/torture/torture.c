@@ -3,7 +3,7 @@
  * Kill blkd at random instants, under full load, as often as is asked for.
  *
  * A program for tests: it is the monitor of one disk, with the product's own
- * code for its life (vmmd/disk.c, children.c, spawn.c) and the product's
+ * code for its life (vmmd/disk_life.c, children.c, spawn.c) and the product's
  * blkd.  The guest's driver is a process of its own (driver.c); the vm
  * process is left out, registers are written from here.
  *

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The process of a disk: how it is started, what it says, how it ends.
+ * Monitor; a blkd is hostile: its messages are well formed (peer.h) and
+ * allowed in the state, and nothing more is believed.
+ */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "proto/peer.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "vmmd/children.h"
+#include "vmmd/conf.h"
+#include "vmmd/disk.h"
+#include "vmmd/disk_impl.h"
+#include "vmmd/fencewatch.h"
+
+static const struct child_kind blkd_kind;
+
+struct child *
+disk_child_start(struct disk *d, bool spare)
+{
+	struct child *child;
+	char uid[16], gid[16], name[PROTO_NAME_MAX + 16];
+	char title[PROTO_NAME_MAX + 16];
+	const char *argv[] = { title, "-u", uid, "-g", gid, NULL };
+
+	snprintf(uid, sizeof(uid), "%u", (unsigned)d->host->uid);
+	snprintf(gid, sizeof(gid), "%u", (unsigned)d->host->gid);
+	if (d->host->uid == 0)
+		argv[1] = NULL;
+	snprintf(name, sizeof(name), "blkd %s", d->conf->name);
+	/* setproctitle(3) has no more room than this. */
+	snprintf(title, sizeof(title), spare ? "blkd: (spare %s)" : "blkd: %s",
+	    d->conf->name);
+	child = child_start(d->host->children, &blkd_kind, d->host->blkd,
+	    argv, name, d);
+	if (child != NULL)
+		peer_set_state(child_peer(child), DISK_LOCKING);
+	return child;
+}
+
+static void
+on_ready(void *ctx, struct msg *m)
+{
+	struct disk *d = child_owner(ctx);
+
+	if (ctx != d->child)
+		return;
+	d->layers = m->ready.m_layers;
+	d->capacity = m->ready.m_capacity;
+	disk_life_handle(d, ON_READY);
+}
+
+static void
+on_fail(void *ctx, struct msg *m)
+{
+	struct disk *d = child_owner(ctx);
+
+	if (ctx != d->child)
+		return;
+	/* Ending already: of what failed at once, one is told. */
+	if (d->stopping)
+		log_debug("disk %s: %s", d->conf->name, m->fail.m_text);
+	else
+		log_error("disk %s: %s", d->conf->name, m->fail.m_text);
+	d->said = true;
+	disk_life_handle(d, ON_BROKEN);
+	if (!d->was_ready)
+		d->host->failed(d->host->ctx, d,
+		    m->fail.m_errno == EPERM ? EXITCODE_SANDBOX :
+		    EXITCODE_DISK);
+}
+
+static void
+on_replace(void *ctx, struct msg *m)
+{
+	struct disk *d = child_owner(ctx);
+
+	(void)m;
+	if (ctx == d->child)
+		disk_replace(d, "a reset waits for I/O in flight");
+}
+
+static void
+on_closed(void *owner, struct child *child)
+{
+	struct disk *d = owner;
+
+	if (child == d->child)
+		disk_life_handle(d, ON_CLOSED);
+	else
+		child_kill(child);
+}
+
+void
+disk_child_fence_down(void *ctx)
+{
+	struct disk *d = ctx;
+
+	/* One corpse at a time; the end has no hurry. */
+	if (d->child != NULL && d->corpse == NULL && !d->stopping)
+		disk_life_handle(d, ON_FENCED);
+}
+
+static void
+log_end(const struct disk *d, int status)
+{
+	char text[64];
+
+	child_describe_status(status, text, sizeof(text));
+	log_warning("disk %s: blkd ended: %s", d->conf->name, text);
+}
+
+static void
+corpse_is_gone(struct disk *d, int status)
+{
+	if (!d->renewed)
+		log_end(d, status);
+	d->renewed = false;
+	d->corpse = NULL;
+	disk_attach_relock(d);
+}
+
+static void
+on_gone(void *owner, struct child *child, int status)
+{
+	struct disk *d = owner;
+	bool orderly = d->state == DISK_DETACHING && status == 0;
+	bool boxed = !WIFEXITED(status) || WEXITSTATUS(status) != EX_NOPERM;
+
+	if (child != d->child) {
+		if (child == d->corpse)
+			corpse_is_gone(d, status);
+		else
+			disk_spare_lost(d);
+		disk_life_tell_gone(d);
+		return;
+	}
+	/* Without its sandbox it has said why on its own. */
+	if (!orderly && !d->said && (boxed || d->was_ready))
+		log_end(d, status);
+	fencewatch_stop(d->fence);
+	d->child = NULL;
+	fd_close(&d->corpse_fd);
+	if (!d->was_ready && !d->stopping)
+		d->host->failed(d->host->ctx, d,
+		    boxed ? EXITCODE_DISK : EXITCODE_SANDBOX);
+	disk_life_handle(d, d->was_ready && !d->stopping ? ON_DEATH : ON_END);
+}
+
+#define ALIVE	(PEER_IN(DISK_ATTACHING) | PEER_IN(DISK_RUNNING) | \
+	PEER_IN(DISK_DETACHING) | PEER_IN(DISK_DYING))
+
+/* An answer may cross with what ends it. */
+#define SERVED	(ALIVE & ~PEER_IN(DISK_ATTACHING))
+
+static const struct peer_rule blkd_rules[] = {
+	{ PROTO_BLK_READY, ALIVE & ~PEER_IN(DISK_RUNNING), on_ready },
+	{ PROTO_BLK_FAIL, ALIVE | PEER_IN(DISK_LOCKING), on_fail },
+	{ PROTO_BLK_PONG, ALIVE | PEER_IN(DISK_LOCKING), disk_watch_on_pong },
+	{ PROTO_BLK_REPLACE, ALIVE & ~PEER_IN(DISK_ATTACHING), on_replace },
+	{ PROTO_BLK_PAUSED, SERVED, disk_command_on_done },
+	{ PROTO_BLK_RESUMED, SERVED, disk_command_on_done },
+	{ PROTO_BLK_LIMITED, SERVED, disk_command_on_done },
+	{ PROTO_BLK_RESIZED, SERVED, disk_command_on_resized },
+	{ PROTO_BLK_FAULTED, SERVED, disk_command_on_faulted },
+};
+
+static const struct child_kind blkd_kind = {
+	.role = {
+		.name = "blkd",
+		.rules = blkd_rules,
+		.nrules = sizeof(blkd_rules) / sizeof(blkd_rules[0]),
+		.ended = child_on_ended,
+	},
+	.closed = on_closed,
+	.gone = on_gone,
+};
