@@ -232,6 +232,7 @@ take_configuration(struct disk *d, const struct proto_blk_attach *m)
 	d->block_size = m->m_block_size;
 	d->queues = m->m_queues;
 	d->queue_size = m->m_queue_size;
+	d->poll_us = m->m_poll_us;
 	d->writeback = 1;
 }
 

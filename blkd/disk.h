@@ -55,6 +55,7 @@ struct disk {
 	struct faults		*faults;	/* NULL: none on purpose */
 	int		 irqfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
+	uint32_t	 poll_us;	/* polling.h: the longest look */
 	uint16_t	 cpu[PROTO_QUEUES_MAX];	/* of a queue's thread, + 1; 0: any */
 };
 

@@ -41,6 +41,7 @@ process_make(struct process *p)
 		.m_queues = 1,
 		.m_queue_size = PROCESS_QUEUE_SIZE,
 		.m_block_size = 512,
+		.m_poll_us = 50,
 	};
 	memcpy(p->attach.m_serial, d->serial, sizeof(p->attach.m_serial));
 }

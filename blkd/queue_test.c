@@ -358,6 +358,81 @@ CASE(free__in_flight)
 	ring_harness_free(&h);
 }
 
+/* --- looking before sleeping -------------------------------------------- */
+
+/* Some way to go for the driver, 0 to about 60 us: around the window's end. */
+static void
+think(unsigned i)
+{
+	volatile unsigned left = i * 7919 % 64 * 200;
+
+	while (left > 0)
+		left--;
+}
+
+/*
+ * A driver that kicks only where it is asked to, and comes back at any time
+ * before, in and after the look: a lost wake-up would wait for ever.
+ */
+static void
+look_for_lost_kicks(uint64_t features)
+{
+	struct ring_harness h;
+	unsigned i, kicks = 0;
+
+	ring_harness_make(&h, NUM, features);
+	h.disk.poll_us = 20;
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_IN, 0, 512);
+	for (i = 0; i < 20000; i++) {
+		think(i);
+		ring_harness_offer(&h, ring_harness_head(0));
+		ring_harness_show(&h);
+		if (ring_harness_kick_wanted(&h, 1)) {
+			kicks++;
+			ring_harness_kick(&h);
+		}
+		ring_harness_wait_used(&h, 1);
+		(void)ring_harness_take_used(&h);
+	}
+	ATF_CHECK(kicks > 0);
+	ring_harness_free(&h);
+}
+
+CASE(look__no_kick_is_lost)
+{
+	(void)tc;
+	look_for_lost_kicks(RING_FEATURES);
+}
+
+CASE(look__no_kick_is_lost_with_event_idx)
+{
+	(void)tc;
+	look_for_lost_kicks(RING_FEATURES |
+	    RING_FEATURE(VIRTIO_RING_F_EVENT_IDX));
+}
+
+/* It looks with nothing in sight: a command still reaches it. */
+CASE(look__parked_meanwhile)
+{
+	struct ring_harness h;
+	uint32_t len;
+	unsigned i;
+
+	(void)tc;
+	ring_harness_make(&h, NUM, RING_FEATURES);
+	h.disk.poll_us = PROTO_POLL_US_MAX;
+	ATF_REQUIRE_EQ(0, ring_harness_start(&h, false));
+	ring_harness_request(&h, 0, VIRTIO_BLK_T_IN, 0, 512);
+	for (i = 0; i < 200; i++) {
+		ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h, 0, &len));
+		queue_park(h.queue);
+		ring_harness_wait_for(&h, QUEUE_PARKED);
+		queue_resume(h.queue);
+	}
+	ring_harness_free(&h);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, request__read);
@@ -376,5 +451,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, park__taken_back);
 	ATF_TP_ADD_TC(tp, start__again_after_a_reset);
 	ATF_TP_ADD_TC(tp, free__in_flight);
+	ATF_TP_ADD_TC(tp, look__no_kick_is_lost);
+	ATF_TP_ADD_TC(tp, look__no_kick_is_lost_with_event_idx);
+	ATF_TP_ADD_TC(tp, look__parked_meanwhile);
 	return atf_no_error();
 }

@@ -33,6 +33,7 @@
 #include "blkd/disk.h"
 #include "blkd/engine.h"
 #include "blkd/fence.h"
+#include "blkd/polling.h"
 #include "blkd/queue.h"
 #include "blkd/serve.h"
 #include "shm/shared.h"
@@ -51,6 +52,7 @@ struct queue {
 	unsigned	 cpu;		/* of the thread, + 1; 0: any */
 	pthread_t	 thread;
 	sem_t		 up;		/* the thread has started */
+	struct polling	 polling;
 	struct serve	 serve;
 };
 
@@ -116,6 +118,22 @@ sleep_for(struct queue *q, unsigned what, uint64_t ns)
 		count_kicks(q);
 }
 
+/*
+ * Nothing to take: look on for a while, then ask for a kick and sleep.  How
+ * long it was dry decides how long to look the next time.
+ */
+static void
+idle(struct queue *q, unsigned engine)
+{
+	uint64_t since = q->serve.now_ns;
+
+	if (!serve_look(&q->serve, q->polling.window_ns) &&
+	    !virtq_kicks_on(&q->serve.vq))
+		sleep_for(q, WAIT_KICK | engine, 0);
+	if (q->polling.max_ns > 0)
+		polling_learn(&q->polling, serve_clock() - since);
+}
+
 /* Serve until the condition changes or the ring turns out corrupt. */
 static void
 serve(struct queue *q)
@@ -128,8 +146,7 @@ serve(struct queue *q)
 		engine = q->serve.running > 0 ? WAIT_ENGINE : 0;
 		switch (r) {
 		case SERVE_DRAINED:
-			if (!virtq_kicks_on(&q->serve.vq))
-				sleep_for(q, WAIT_KICK | engine, 0);
+			idle(q, engine);
 			break;
 		case SERVE_STALLED:
 			sleep_for(q, engine, q->serve.wait_ns);
@@ -236,6 +253,7 @@ queue_make(const struct disk *disk, unsigned index, int eventfd_)
 		return NULL;
 	q->condition = QUEUE_PARKED;
 	q->index = index;
+	q->polling.max_ns = disk->poll_us * UINT64_C(1000);
 	q->cpu = disk->cpu[index];
 	q->kickfd = disk->kickfd[index];
 	q->eventfd = eventfd_;

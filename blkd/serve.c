@@ -35,18 +35,26 @@
  */
 #define PATIENCE_NS	UINT64_C(50000)
 
+#define LOOKS		16u	/* at the ring, between two at the clock */
+
 #define LOG_EVERY_NS	UINT64_C(1000000000)
 
 /* A request that was in flight in so many deaths is not run again. */
 #define DEATHS_MAX	3u
 
-static uint64_t
-clock_ns(void)
+uint64_t
+serve_clock(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static inline void
+cpu_relax(void)
+{
+	__builtin_ia32_pause();
 }
 
 static void
@@ -271,7 +279,7 @@ adapt(struct serve *s, uint64_t then_ns, unsigned n)
 	uint64_t max = PATIENCE_NS / each;
 
 	s->batch_max = max < 1 ? 1 :
-	    max > SERVE_BATCH_MAX ? SERVE_BATCH_MAX : (unsigned)max;
+	    max > SERVE_BATCH ? SERVE_BATCH : (unsigned)max;
 }
 
 static void
@@ -292,7 +300,7 @@ publish(struct serve *s)
 		};
 	}
 	inflight_publish(&s->inflight, &s->vq, batch, n);
-	s->now_ns = clock_ns();
+	s->now_ns = serve_clock();
 	for (r = s->done; r != NULL; r = r->next)
 		account(s, r);
 	s->done = NULL;
@@ -482,7 +490,7 @@ serve_round(struct serve *s)
 {
 	enum serve_result why = SERVE_STOPPED;
 
-	s->now_ns = clock_ns();
+	s->now_ns = serve_clock();
 	collect(s);
 	replay_all(s);
 	virtq_kicks_off(&s->vq);
@@ -496,9 +504,29 @@ serve_round(struct serve *s)
 }
 
 bool
+serve_look(struct serve *s, uint64_t ns)
+{
+	uint64_t begin = ns > 0 ? serve_clock() : 0;
+	unsigned i;
+
+	while (ns > 0) {
+		for (i = 0; i < LOOKS; i++) {
+			if (virtq_ahead(&s->vq) != 0 ||
+			    shared_load(s->condition) != QUEUE_RUNNING)
+				return true;
+			cpu_relax();
+		}
+		collect(s);
+		if (s->done != NULL || serve_clock() - begin >= ns)
+			break;
+	}
+	return s->done != NULL;
+}
+
+bool
 serve_settle(struct serve *s)
 {
-	s->now_ns = clock_ns();
+	s->now_ns = serve_clock();
 	replay_all(s);
 	s->ops->kick(s->engine);
 	collect(s);

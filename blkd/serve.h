@@ -33,7 +33,13 @@ struct engine_ops;
 struct queue_setup;
 struct request;
 
-#define SERVE_BATCH_MAX	32u	/* finished requests that wait for a publish */
+/*
+ * Finished requests that wait for a publish: room for so many, and so many
+ * usually.  A publish costs little beside the I/O of four; and a driver that
+ * sleeps is woken while the rest is still being worked on.
+ */
+#define SERVE_BATCH_MAX	32u
+#define SERVE_BATCH	4u
 
 struct serve {
 	const struct disk	*disk;
@@ -82,8 +88,17 @@ enum serve_result {
 	SERVE_POISONED,	/* the ring is corrupt */
 };
 
+/* CLOCK_MONOTONIC, ns. */
+uint64_t serve_clock(void);
+
 /* Replay what is left to replay, then take and run all there is. */
 enum serve_result serve_round(struct serve *);
+
+/*
+ * Drained: look on for work, for up to `ns`, without a system call; in this
+ * time the driver does not kick.  Returns true when serve_round is due.
+ */
+bool	serve_look(struct serve *, uint64_t ns);
 
 /*
  * One step towards nothing in flight: finish replays, reap, publish.

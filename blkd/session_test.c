@@ -2,6 +2,8 @@
 /* A real blkd, from ATTACH to its end, by its channels and its ring. */
 #include <sys/wait.h>
 
+#include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -390,8 +392,69 @@ ATTACHED(session__many_kills_complete_every_request_once)
 	ATF_CHECK_EQ(20 * 32, p->ring.used_idx);
 }
 
+/* Context switches of all threads; *asleep says whether all of them sleep. */
+static unsigned long
+switches(pid_t pid, bool *asleep)
+{
+	char path[288], line[128];
+	unsigned long n, sum = 0;
+	struct dirent *e;
+	FILE *f;
+	DIR *d;
+
+	*asleep = true;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	ATF_REQUIRE((d = opendir(path)) != NULL);
+	while ((e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/status",
+		    (int)pid, e->d_name);
+		ATF_REQUIRE((f = fopen(path, "r")) != NULL);
+		while (fgets(line, sizeof(line), f) != NULL) {
+			if (strncmp(line, "State:", 6) == 0)
+				*asleep &= strstr(line, "sleeping") != NULL;
+			if (sscanf(line, "voluntary_ctxt_switches: %lu",
+			    &n) == 1 || sscanf(line,
+			    "nonvoluntary_ctxt_switches: %lu", &n) == 1)
+				sum += n;
+		}
+		fclose(f);
+	}
+	closedir(d);
+	return sum;
+}
+
+/*
+ * After work that made it look for more, a disk sleeps: no thread of it runs
+ * in a time of silence.  The time is what is measured here.
+ */
+ATTACHED(session__idle_makes_no_wake_ups)
+{
+	unsigned long before;
+	bool asleep = false;
+	unsigned i;
+
+	process_go_live(p);
+	for (i = 0; i < 1000; i++) {
+		ring_harness_request(&p->ring, 0, VIRTIO_BLK_T_IN, 0, 512);
+		ATF_REQUIRE_EQ(VIRTIO_BLK_S_OK,
+		    ring_harness_run(&p->ring, 0, NULL));
+	}
+	for (i = 0; i < 1000 && !asleep; i++) {
+		before = switches(p->pid, &asleep);
+		usleep(1000);
+	}
+	ATF_REQUIRE(asleep);
+	before = switches(p->pid, &asleep);
+	usleep(300000);
+	ATF_CHECK_EQ(before, switches(p->pid, &asleep));
+	ATF_CHECK(asleep);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, session__idle_makes_no_wake_ups);
 	ATF_TP_ADD_TC(tp, session__pause_parks_and_resume_loses_no_kick);
 	ATF_TP_ADD_TC(tp, session__driver_ok_while_paused_runs_after_resume);
 	ATF_TP_ADD_TC(tp, session__resize_tells_the_driver);

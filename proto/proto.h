@@ -33,6 +33,7 @@
 #define PROTO_CMDLINE_MAX	2048	/* the kernel's, with NUL */
 #define PROTO_QUEUES_MAX	8	/* virtqueues of one disk */
 #define PROTO_QUEUE_SIZE_MAX	1024	/* entries of one virtqueue */
+#define PROTO_POLL_US_MAX	1000
 #define PROTO_DISKS_MAX		16	/* disks of one machine */
 #define PROTO_VCPUS_MAX		64
 #define PROTO_ACCESS_MAX	8	/* bytes of one register access */
@@ -163,8 +164,10 @@ struct proto_blk_attach {
 	uint16_t	m_cpu[PROTO_QUEUES_MAX];
 	struct proto_limits m_group;	/* with GROUP; else 0 */
 	uint64_t	m_group_epoch;	/* CLOCK_MONOTONIC, ns */
+	uint32_t	m_poll_us;	/* look at the ring so long; 0: sleep */
+	uint32_t	m_reserved;	/* 0 */
 };
-static_assert(sizeof(struct proto_blk_attach) == 200, "no padding");
+static_assert(sizeof(struct proto_blk_attach) == 208, "no padding");
 
 /* "Other limits from now on."  Answered by LIMITED. */
 struct proto_blk_limits {

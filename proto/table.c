@@ -80,7 +80,8 @@ valid_attach(const void *packet, size_t nfds)
 	    m->m_queue_size <= PROTO_QUEUE_SIZE_MAX &&
 	    (m->m_block_size == 512 || m->m_block_size == 4096) &&
 	    proto_limits_valid(&m->m_limits) &&
-	    proto_limits_valid(&m->m_group) && are_cpus(m->m_cpu);
+	    proto_limits_valid(&m->m_group) && are_cpus(m->m_cpu) &&
+	    m->m_poll_us <= PROTO_POLL_US_MAX && m->m_reserved == 0;
 }
 
 static bool

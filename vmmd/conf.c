@@ -104,6 +104,8 @@ static const struct conf_key keys[] = {
 	    "a number from 1 to 8"),
 	DISK("queue-size", "256", power, queue_size, 2, PROTO_QUEUE_SIZE_MAX,
 	    NULL, "a power of two from 2 to 1024"),
+	DISK("poll-us", "50", number, poll_us, 0, PROTO_POLL_US_MAX, NULL,
+	    "a number from 0 to 1000"),
 	DISK("block-size", "512", choice, block_size, 0, 0,
 	    (const struct conf_choice[]){ { "512", 512 }, { "4096", 4096 },
 	    { NULL, 0 } }, "512 or 4096"),

@@ -72,6 +72,7 @@ struct conf_disk {
 	int			notify;		/* enum conf_notify */
 	uint64_t		queues;
 	uint64_t		queue_size;
+	uint64_t		poll_us;
 	int			block_size;
 	struct proto_limits	limits;
 	struct conf_cpus	cpus;

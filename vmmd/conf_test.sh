@@ -113,6 +113,7 @@ disk vda {
 	notify = message
 	queues = 8
 	queue-size = 1024
+	poll-us = 1000
 	block-size = 4096
 	direct = on
 	cpus = "0,3"
@@ -265,6 +266,10 @@ END
 bad refuse__queue_size_large ":1: disk a: queue-size must be a power of two\
  from 2 to 1024, not 2048" <<'END'
 disk a { queue-size = 2048
+END
+bad refuse__poll_us_long ":1: disk a: poll-us must be a number from 0 to 1000,\
+ not 1001" <<'END'
+disk a { poll-us = 1001
 END
 bad refuse__disk_serial_long ":1: disk a: serial must be at most 20 bytes,\
  not 123456789012345678901" <<'END'

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,6 +91,19 @@ diskfds_open(struct diskfds *fds, const struct conf_disk *conf)
 	return EXITCODE_OS;
 }
 
+/*
+ * A disk process that looks at its ring takes a CPU from the guest that is
+ * to write to it, unless there is another one.
+ */
+static bool
+has_cpus(void)
+{
+	cpu_set_t cpus;
+
+	return sched_getaffinity(0, sizeof(cpus), &cpus) == -1 ||
+	    CPU_COUNT(&cpus) > 1;
+}
+
 int
 diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
     const struct conf_disk *conf, struct peer *peer,
@@ -104,6 +119,7 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 		.m_queue_size = (uint32_t)conf->queue_size,
 		.m_block_size = (uint32_t)conf->block_size,
 		.m_incarnation = one->incarnation,
+		.m_poll_us = has_cpus() ? (uint32_t)conf->poll_us : 0,
 		.m_limits = *one->limits,
 	};
 	int sent[PROTO_FDS_MAX] = {
