@@ -38,6 +38,7 @@ struct disk {
 	uint32_t	 block_size;	/* 512 or 4096 */
 	uint32_t	 queues;	/* 1..PROTO_QUEUES_MAX */
 	uint32_t	 queue_size;	/* QueueNumMax */
+	uint32_t	 seg_max;	/* 0: what the queue size leaves */
 	uint64_t	 sectors;	/* of 512 bytes; changes */
 	/*
 	 * The cache mode now in force, whatever was negotiated.  0: a write
@@ -47,13 +48,24 @@ struct disk {
 
 	struct gmem	*gmem;
 	struct state	*state;
-	struct doorbell	*doorbell;
+	/*
+	 * Where the journals of the queues are, if not in `state`: what the
+	 * front-end of vhost-user keeps for the successor.  Changes while all
+	 * queues are parked; so does gmem, there.
+	 */
+	struct state	*journal;
+	struct doorbell	*doorbell;	/* NULL: the front-end has its own */
 	struct backing	*backing;
 	struct limiter	*limiter;	/* NULL: no throttle */
 	struct group	 group;		/* page NULL: none */
 	const struct engine_ops *engine;	/* NULL: engine_sync */
 	struct faults		*faults;	/* NULL: none on purpose */
 	int		 irqfd;
+	/*
+	 * What a queue signals, one a queue, -1: nothing; NULL: irqfd for
+	 * all.  Entries may change at any time, by shared.h accessors.
+	 */
+	const int	*callfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
 	uint32_t	 poll_us;	/* polling.h: the longest look */
 	uint16_t	 cpu[PROTO_QUEUES_MAX];	/* of a queue's thread, + 1; 0: any */
@@ -66,6 +78,8 @@ struct disk {
 static inline uint32_t
 disk_seg_max(const struct disk *disk)
 {
+	if (disk->seg_max != 0)
+		return disk->seg_max;
 	return disk->queue_size > 2 ? disk->queue_size - 2 : 1;
 }
 

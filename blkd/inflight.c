@@ -36,7 +36,7 @@ static void
 count_marked(struct inflight *f, int n)
 {
 	f->marked += (unsigned)n;
-	counter_set(&f->state->s_counters, COUNTER_IN_FLIGHT, f->marked);
+	counter_set(f->counters, COUNTER_IN_FLIGHT, f->marked);
 }
 
 void
@@ -44,7 +44,34 @@ inflight_init(struct inflight *f, struct state_queue *sq, uint16_t num)
 {
 	memset(f, 0, sizeof(*f));
 	f->state = sq;
+	f->counters = &sq->s_counters;
 	f->num = num;
+	count_marked(f, 0);
+}
+
+void
+inflight_begin(struct inflight *f, struct state_queue *sq, struct virtq *vq,
+    uint16_t base)
+{
+	unsigned i;
+
+	inflight_init(f, sq, vq->num);
+	vq->cursor = vq->seen = base;
+	vq->used_idx = virtq_published(vq);
+	for (i = 0; i < STATE_QUEUE_SIZE_MAX; i++)
+		if (shared_load(&sq->s_inflight[i]) != 0)
+			shared_store(&sq->s_inflight[i], 0);
+	shared_store(&sq->s_base, base);
+	shared_store(&sq->s_publish, state_publish_word(vq->used_idx,
+	    vq->used_idx, 0));
+	shared_store(&sq->s_poisoned, 0);
+	journal_step();
+}
+
+void
+inflight_count_in(struct inflight *f, struct state_counters *counters)
+{
+	f->counters = counters;
 	count_marked(f, 0);
 }
 
@@ -252,8 +279,9 @@ inflight_recover(struct inflight *f, struct state_queue *sq, struct virtq *vq,
 	inflight_init(f, sq, vq->num);
 	if (load_table(&found) == -1 || load_record(&found, vq) == -1)
 		goto corrupt;
-	/* The low bits of the newest number are the next ring index. */
-	vq->cursor = vq->seen = (uint16_t)f->order;
+	/* From the base on, the newest number is the next ring index. */
+	vq->cursor = vq->seen = (uint16_t)(shared_load(&sq->s_base) +
+	    f->order);
 	if (virtq_ahead(vq) > vq->num)
 		goto corrupt;
 	for (i = 0; i < found.nheads; i++)

@@ -23,6 +23,7 @@ struct virtq;
 
 struct inflight {
 	struct state_queue	*state;
+	struct state_counters	*counters;	/* the journal's, or elsewhere */
 	uint16_t		 num;
 	unsigned		 marked;	/* how many heads */
 	uint64_t		 order;		/* the newest number */
@@ -31,6 +32,17 @@ struct inflight {
 
 /* A queue after a reset: nothing was ever taken, the state says so too. */
 void	inflight_init(struct inflight *, struct state_queue *, uint16_t num);
+
+/*
+ * The same for a ring that has been in use, whose journal may hold anything:
+ * the next head is at `base` of the avail ring, the used ring goes on where
+ * it stands.
+ */
+void	inflight_begin(struct inflight *, struct state_queue *,
+	    struct virtq *, uint16_t base);
+
+/* Count what is in flight there, from now on. */
+void	inflight_count_in(struct inflight *, struct state_counters *);
 
 /* head < num. */
 static inline bool

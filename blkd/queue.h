@@ -31,6 +31,12 @@ struct queue_setup {
 	uint64_t	driver;		/* avail ring */
 	uint64_t	device;		/* used ring */
 	uint64_t	features;	/* negotiated, VIRTIO_F_* and _BLK_F_* */
+	/*
+	 * The ring may have been in use: a start that does not recover goes
+	 * on at this avail index and at the used index that it finds.
+	 */
+	bool		used;
+	uint16_t	base;
 };
 
 /*
@@ -58,6 +64,9 @@ int		 queue_start(struct queue *, const struct queue_setup *,
  */
 void		 queue_park(struct queue *);
 void		 queue_resume(struct queue *);
+
+/* The avail index of the next head to take; while it is parked or poisoned. */
+uint16_t	 queue_cursor(const struct queue *);
 
 /* A kick by message, where ioeventfd is switched off. */
 void		 queue_kick(struct queue *);

@@ -89,7 +89,7 @@ count_kicks(struct queue *q)
 	eventfd_t kicks;
 
 	if (eventfd_read(q->kickfd, &kicks) == 0)
-		counter_add(&q->serve.state->s_counters, COUNTER_KICKS,
+		counter_add(q->serve.counters, COUNTER_KICKS,
 		    (int64_t)kicks);
 }
 
@@ -217,6 +217,8 @@ start_thread(struct queue *q)
 
 	sem_init(&q->up, 0, 0);
 	sigfillset(&all);
+	/* A fault of its own it cannot leave to others. */
+	sigdelset(&all, SIGBUS);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, QUEUE_STACK);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -304,6 +306,12 @@ queue_resume(struct queue *q)
 	if (step(q, QUEUE_PARKED, QUEUE_RUNNING) ||
 	    step(q, QUEUE_PARKING, QUEUE_RUNNING))
 		wake(q);
+}
+
+uint16_t
+queue_cursor(const struct queue *q)
+{
+	return q->serve.vq.cursor;
 }
 
 void

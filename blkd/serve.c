@@ -60,7 +60,7 @@ cpu_relax(void)
 static void
 count(struct serve *s, enum counter which, int64_t n)
 {
-	counter_add(&s->state->s_counters, which, n);
+	counter_add(s->counters, which, n);
 }
 
 /*
@@ -101,8 +101,10 @@ serve_init(struct serve *s, const struct disk *disk, unsigned index,
 	size_t i, iovs = disk_seg_max(disk) + GMEM_REGIONS_MAX;
 
 	*s = (struct serve) {
-		.disk = disk, .state = &disk->state->queue[index],
-		.condition = condition,
+		.disk = disk, .index = index, .condition = condition,
+		.counters = &disk->state->queue[index].s_counters,
+		.callfd = disk->callfd != NULL ? &disk->callfd[index] :
+		    &disk->irqfd,
 		.gates = { .disk = disk, .limiter = disk->limiter,
 		    .iov_max = iovs },
 	};
@@ -156,14 +158,20 @@ recover(struct serve *s)
 int
 serve_set_up(struct serve *s, const struct queue_setup *setup, bool again)
 {
+	struct state *journal = s->disk->journal != NULL ?
+	    s->disk->journal : s->disk->state;
 	int n = 0;
 
 	if (setup->num > s->disk->queue_size) {
 		errno = EFAULT;
 		return -1;
 	}
-	if (virtq_map(&s->vq, s->disk->gmem, setup) == -1)
+	if (s->disk->gmem == NULL ||
+	    virtq_map(&s->vq, s->disk->gmem, setup) == -1) {
+		errno = EFAULT;
 		return -1;
+	}
+	s->state = &journal->queue[s->index];
 	s->gates.features = setup->features;
 	s->done = NULL;
 	s->done_last = &s->done;
@@ -171,11 +179,16 @@ serve_set_up(struct serve *s, const struct queue_setup *setup, bool again)
 	s->batch_max = 1;
 	s->nreplay = s->replayed = 0;
 	s->stalled = s->poisoned = false;
-	counter_set(&s->state->s_counters, COUNTER_THROTTLED_NOW, 0);
-	if (!again)
+	counter_set(s->counters, COUNTER_THROTTLED_NOW, 0);
+	if (again)
+		n = recover(s);
+	else if (setup->used)
+		inflight_begin(&s->inflight, s->state, &s->vq, setup->base);
+	else
 		inflight_init(&s->inflight, s->state, setup->num);
-	else if ((n = recover(s)) == -1)
+	if (n == -1)
 		return -1;
+	inflight_count_in(&s->inflight, s->counters);
 	s->nreplay = (unsigned)n;
 	/* The predecessor may have died just before its interrupt. */
 	s->fire = again;
@@ -187,9 +200,13 @@ serve_set_up(struct serve *s, const struct queue_setup *setup, bool again)
 static void
 fire(struct serve *s)
 {
+	int fd;
+
 	s->fire = false;
-	doorbell_raise(s->disk->doorbell, DOORBELL_USED);
-	(void)eventfd_write(s->disk->irqfd, 1);
+	if (s->disk->doorbell != NULL)
+		doorbell_raise(s->disk->doorbell, DOORBELL_USED);
+	if ((fd = shared_load(s->callfd)) != -1)
+		(void)eventfd_write(fd, 1);
 }
 
 static void
@@ -234,7 +251,7 @@ account_ok(struct serve *s, const struct request *r)
 	if (account_row[i].bytes != COUNTER_COUNT)
 		count(s, account_row[i].bytes, (int64_t)r->bytes);
 	if (account_row[i].latency != COUNTER_LATENCY_COUNT)
-		counter_latency(&s->state->s_counters, account_row[i].latency,
+		counter_latency(s->counters, account_row[i].latency,
 		    s->now_ns - r->taken_ns);
 }
 
@@ -390,7 +407,7 @@ stall(struct serve *s, uint64_t wait_ns)
 		return;
 	s->stalled = true;
 	count(s, COUNTER_THROTTLED, 1);
-	counter_set(&s->state->s_counters, COUNTER_THROTTLED_NOW, 1);
+	counter_set(s->counters, COUNTER_THROTTLED_NOW, 1);
 }
 
 static void
@@ -399,7 +416,7 @@ unstall(struct serve *s)
 	if (!s->stalled)
 		return;
 	s->stalled = false;
-	counter_set(&s->state->s_counters, COUNTER_THROTTLED_NOW, 0);
+	counter_set(s->counters, COUNTER_THROTTLED_NOW, 0);
 }
 
 /* Returns true if a head was taken; else why not is in *why. */

@@ -43,7 +43,10 @@ struct request;
 
 struct serve {
 	const struct disk	*disk;
-	struct state_queue	*state;
+	unsigned		 index;		/* of the queue */
+	struct state_queue	*state;		/* the journal */
+	struct state_counters	*counters;	/* never in others' hands */
+	const int		*callfd;
 	const uint32_t		*condition;	/* enum queue_condition */
 	const struct engine_ops	*ops;
 	struct engine		*engine;

@@ -28,19 +28,22 @@
 
 /* --- mapping ------------------------------------------------------------ */
 
+#define BAD(n, d, a, u)			\
+	{ .num = (n), .desc = (d), .driver = (a), .device = (u) }
+
 CASE(map__outside_memory)
 {
 	static const struct queue_setup bad[] = {
-		{ 64, RING_MEMORY - 1008, 0x1000, 0x2000, 0 },
-		{ 64, 0x3000, RING_MEMORY - 130, 0x2000, 0 },
-		{ 64, 0x3000, 0x1000, RING_MEMORY - 512, 0 },
-		{ 64, UINT64_MAX - 15, 0x1000, 0x2000, 0 },
-		{ 64, 0x3008, 0x1000, 0x2000, 0 },	/* alignment */
-		{ 64, 0x3000, 0x1001, 0x2000, 0 },
-		{ 64, 0x3000, 0x1000, 0x2002, 0 },
-		{ 0, 0x3000, 0x1000, 0x2000, 0 },
-		{ 48, 0x3000, 0x1000, 0x2000, 0 },
-		{ 128, 0x3000, 0x1000, 0x2000, 0 },	/* > queue_size */
+		BAD(64, RING_MEMORY - 1008, 0x1000, 0x2000),
+		BAD(64, 0x3000, RING_MEMORY - 130, 0x2000),
+		BAD(64, 0x3000, 0x1000, RING_MEMORY - 512),
+		BAD(64, UINT64_MAX - 15, 0x1000, 0x2000),
+		BAD(64, 0x3008, 0x1000, 0x2000),	/* alignment */
+		BAD(64, 0x3000, 0x1001, 0x2000),
+		BAD(64, 0x3000, 0x1000, 0x2002),
+		BAD(0, 0x3000, 0x1000, 0x2000),
+		BAD(48, 0x3000, 0x1000, 0x2000),
+		BAD(128, 0x3000, 0x1000, 0x2000),	/* > queue_size */
 	};
 	struct ring_harness h;
 	size_t i;

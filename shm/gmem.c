@@ -54,6 +54,26 @@ gmem_open(int fd, uint64_t bytes)
 	return g;
 }
 
+struct gmem *
+gmem_wrap(const struct gmem_region *region, void *const *base, size_t n)
+{
+	struct gmem *g;
+	size_t i;
+
+	if (n > GMEM_REGIONS_MAX) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if ((g = calloc(1, sizeof(*g))) == NULL)
+		return NULL;
+	g->nregions = n;
+	for (i = 0; i < n; i++) {
+		g->region[i] = region[i];
+		g->base[i] = base[i];
+	}
+	return g;
+}
+
 void
 gmem_close(struct gmem *g)
 {

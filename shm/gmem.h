@@ -50,6 +50,14 @@ int	gmem_layout(uint64_t bytes, struct gmem_region [2]);
 struct gmem	*gmem_open(int fd, uint64_t bytes);
 void		 gmem_close(struct gmem *);	/* NULL is accepted */
 
+/*
+ * The same of regions that the caller has mapped, which stay its own and
+ * outlive this; they do not overlap.  Returns NULL and errno: EINVAL for more
+ * than GMEM_REGIONS_MAX.
+ */
+struct gmem	*gmem_wrap(const struct gmem_region *, void *const *base,
+		    size_t n);
+
 /* The regions as mapped: index from 0; returns NULL past the last. */
 const struct gmem_region	*gmem_region(const struct gmem *, size_t);
 /* The host address of the start of a region. */

@@ -125,6 +125,7 @@ reset_queue(struct state_queue *q)
 		shared_store(&q->s_device[i], 0);
 	}
 	shared_store(&q->s_publish, 0);
+	shared_store(&q->s_base, 0);
 	for (i = 0; i < STATE_QUEUE_SIZE_MAX; i++) {
 		/* Untouched pages of the table stay untouched. */
 		if (shared_load(&q->s_inflight[i]) != 0)

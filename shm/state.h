@@ -53,8 +53,8 @@
  *	| order number, from 1   | deaths | M |
  *
  * The order number is the free-running count of heads taken from the avail
- * ring since the last reset, so its low 16 bits, less one, are the ring
- * index of the head.  deaths counts how often a blkd died with the request
+ * ring since the last reset, so its low 16 bits, less one, plus s_base are
+ * the ring index of the head.  deaths counts how often a blkd died with the request
  * in flight.  M: in flight.  0: never used since the last reset.
  */
 #define STATE_INFLIGHT_MARK		UINT64_C(1)
@@ -164,7 +164,12 @@ struct state_queue {
 	uint32_t	s_driver[2];	/* avail ring */
 	uint32_t	s_device[2];	/* used ring */
 	uint32_t	s_poisoned;	/* 1: corrupt; untouched until reset */
-	uint8_t		s_pad0[28];
+	/*
+	 * The avail index at which the order numbers began: 0, but where a
+	 * vhost-user front-end started a ring that had been in use.
+	 */
+	uint32_t	s_base;		/* 16 bits of it */
+	uint8_t		s_pad0[24];
 
 	/* Writer: the queue thread; the register thread while it is parked. */
 	uint64_t	s_publish;	/* publish word */
