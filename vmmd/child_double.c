@@ -12,8 +12,11 @@
  *	stay	is ready, and does not obey DETACH
  *	deaf	is ready, and answers no command
  *	busy	is ready, and answers any but PAUSE
+ *	bare	is ready, and lacks a layer of the sandbox
+ *	shed	is ready, and lacks one its second time
  *
- * Anything else: is ready, and exits 0 at DETACH.  With an argument "fds" it
+ * Anything else: is ready, and exits 0 at DETACH.  As a vm process it is
+ * ready at MACHINE, and lacks a layer where the machine is named "bare".  With an argument "fds" it
  * prints its descriptors and environment on stderr and exits; with "lock" and
  * a file, it takes the file's owner lock, says so, and waits for the end of
  * its input.
@@ -63,7 +66,7 @@ print_inheritance(void)
 static void
 answer_attach(const struct proto_blk_attach *attach)
 {
-	struct proto_blk_ready ready = { .m_layers = 0 };
+	struct proto_blk_ready ready = { .m_layers = PROTO_LAYERS };
 	struct proto_fail fail = { .m_errno = EIO,
 	    .m_text = "the double was told to fail" };
 	struct proto_blk_replace replace = {
@@ -76,6 +79,9 @@ answer_attach(const struct proto_blk_attach *attach)
 		exit(9);
 	if (strcmp(what, "mute") == 0)
 		return;
+	if (strcmp(what, "bare") == 0 ||
+	    (strcmp(what, "shed") == 0 && attach->m_incarnation == 1))
+		ready.m_layers &= ~(uint32_t)PROTO_LAYER_LANDLOCK;
 	if (strcmp(what, "slow") == 0)
 		poll(NULL, 0, 1500);
 	if (strcmp(what, "fail") == 0) {
@@ -91,6 +97,17 @@ answer_attach(const struct proto_blk_attach *attach)
 	}
 	if (strcmp(what, "garbage") == 0 && first)
 		send(SPAWN_CHANNEL_FD, "garbage", 7, 0);
+}
+
+static void
+answer_machine(const struct proto_vm_machine *machine)
+{
+	struct proto_vm_ready ready = { .m_layers = PROTO_LAYERS };
+
+	if (strcmp((const char *)machine->m_name, "bare") == 0)
+		ready.m_layers &= ~(uint32_t)PROTO_LAYER_LANDLOCK;
+	chan_header(&ready.m_hdr, PROTO_VM_READY, 1);
+	chan_send(SPAWN_CHANNEL_FD, &ready, NULL, 0);
 }
 
 static int
@@ -171,6 +188,9 @@ main(int argc, char **argv)
 			deaf = strcmp((char *)m.attach.m_serial, "deaf") == 0;
 			busy = strcmp((char *)m.attach.m_serial, "busy") == 0;
 			answer_attach(&m.attach);
+			break;
+		case PROTO_VM_MACHINE:
+			answer_machine(&m.machine);
 			break;
 		case PROTO_BLK_DETACH:
 			if (!stay)

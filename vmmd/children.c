@@ -243,8 +243,8 @@ child_describe_status(int status, char *text, size_t size)
 		snprintf(text, size, "exit code %d", WEXITSTATUS(status));
 }
 
-void
-children_describe_layers(uint32_t layers, char *text, size_t size)
+static void
+name_layers(uint32_t layers, char *text, size_t size)
 {
 	const char *name;
 	size_t length = 0;
@@ -258,4 +258,28 @@ children_describe_layers(uint32_t layers, char *text, size_t size)
 		length += (size_t)snprintf(text + length, size - length,
 		    "%s%s", length == 0 ? "" : ", ", name);
 	}
+}
+
+void
+children_describe_layers(uint32_t layers, char *text, size_t size)
+{
+	uint32_t missing = sandbox_missing(layers);
+	size_t length;
+
+	name_layers(layers, text, size);
+	length = strlen(text);
+	if (missing == 0 || length + sizeof("; missing: ") >= size)
+		return;
+	length += (size_t)snprintf(text + length, size - length,
+	    "; missing: ");
+	name_layers(missing, text + length, size - length);
+}
+
+bool
+children_miss_layers(uint32_t layers, char *text, size_t size)
+{
+	uint32_t missing = sandbox_missing(layers);
+
+	name_layers(missing, text, size);
+	return missing != 0;
 }

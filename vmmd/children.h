@@ -57,8 +57,20 @@ void		 child_on_ended(void *child, const struct peer_end *);
 /* "signal 9 (Killed)" or "exit code 1". */
 void		 child_describe_status(int status, char *text, size_t size);
 
-/* The layers of a sandbox as a child claims them: names for the log. */
+/*
+ * The layers of a sandbox as a child claims them, and what is missing, for
+ * the log.  All of them fit CHILDREN_LAYERS_MAX.
+ */
+#define CHILDREN_LAYERS_MAX	512
 void		 children_describe_layers(uint32_t layers, char *text,
+		    size_t size);
+
+/*
+ * Whether what `strict` wants is missing by the child's own account, and
+ * what that is.  A child may lie; one that does not is not believed to be
+ * shut in.
+ */
+bool		 children_miss_layers(uint32_t layers, char *text,
 		    size_t size);
 
 #endif /* VMMD_CHILDREN_H */

@@ -130,7 +130,7 @@ disk_replace(struct disk *d, const char *why)
 void
 disk_log_sandbox(const struct disk *d)
 {
-	char layers[256];
+	char layers[CHILDREN_LAYERS_MAX];
 
 	children_describe_layers(d->layers, layers, sizeof(layers));
 	log_info("disk %s: attached, sandbox: %s", d->conf->name, layers);

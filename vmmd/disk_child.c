@@ -44,6 +44,24 @@ disk_child_start(struct disk *d, bool spare)
 	return child;
 }
 
+/* blkd refuses by itself: one that says this is not the one we started. */
+static bool
+refuse_unboxed(struct disk *d)
+{
+	char missing[CHILDREN_LAYERS_MAX];
+
+	if (!d->host->strict || !children_miss_layers(d->layers, missing,
+	    sizeof(missing)))
+		return false;
+	log_error("disk %s: its blkd lacks what sandbox = strict wants: %s:"
+	    " killed", d->conf->name, missing);
+	d->said = true;
+	disk_life_handle(d, ON_BROKEN);
+	if (!d->was_ready)
+		d->host->failed(d->host->ctx, d, EXITCODE_SANDBOX);
+	return true;
+}
+
 static void
 on_ready(void *ctx, struct msg *m)
 {
@@ -53,6 +71,8 @@ on_ready(void *ctx, struct msg *m)
 		return;
 	d->layers = m->ready.m_layers;
 	d->capacity = m->ready.m_capacity;
+	if (d->state == DISK_ATTACHING && refuse_unboxed(d))
+		return;
 	disk_life_handle(d, ON_READY);
 }
 

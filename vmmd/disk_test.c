@@ -414,8 +414,59 @@ ATF_TC_BODY(replace__after_garbage, tc)
 	tear_down(&w);
 }
 
+/* blkd refuses by itself; this is for one that does not. */
+ATF_TC_WITHOUT_HEAD(strict__unboxed_does_not_start);
+ATF_TC_BODY(strict__unboxed_does_not_start, tc)
+{
+	struct world w;
+
+	set_up(&w, "bare");
+	w.host.strict = true;
+	disk_start(w.disk);
+	step(&w);
+	ATF_CHECK_EQ(0, w.ready);
+	ATF_CHECK_EQ(EXITCODE_SANDBOX, w.failed);
+	tear_down(&w);
+}
+
+ATF_TC_WITHOUT_HEAD(strict__unboxed_successor_is_killed);
+ATF_TC_BODY(strict__unboxed_successor_is_killed, tc)
+{
+	struct proto_disk_status status;
+	struct world w;
+
+	set_up(&w, "shed");
+	w.host.strict = true;
+	start(&w);
+	kill(child_of_mine(), SIGKILL);
+	step(&w);
+	ATF_CHECK_EQ(2, w.ready);
+	ATF_CHECK_EQ(0, w.failed);
+	/* The one that was killed, and the one that lacked a layer. */
+	disk_status(w.disk, &status);
+	ATF_CHECK_EQ(2, status.m_deaths);
+	ATF_CHECK_EQ(PROTO_LAYERS, status.m_layers);
+	tear_down(&w);
+}
+
+ATF_TC_WITHOUT_HEAD(best_effort__unboxed_serves);
+ATF_TC_BODY(best_effort__unboxed_serves, tc)
+{
+	struct proto_disk_status status;
+	struct world w;
+
+	set_up(&w, "bare");
+	start(&w);
+	disk_status(w.disk, &status);
+	ATF_CHECK_EQ(PROTO_LAYERS & ~PROTO_LAYER_LANDLOCK, status.m_layers);
+	tear_down(&w);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, strict__unboxed_does_not_start);
+	ATF_TP_ADD_TC(tp, strict__unboxed_successor_is_killed);
+	ATF_TP_ADD_TC(tp, best_effort__unboxed_serves);
 	ATF_TP_ADD_TC(tp, life__start_and_stop);
 	ATF_TP_ADD_TC(tp, life__stop_before_start);
 	ATF_TP_ADD_TC(tp, life__stop_while_attaching);

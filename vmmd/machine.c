@@ -80,6 +80,23 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* --- messages of the vm process --- */
 
+/* It refuses by itself: one that says this is not the one we started. */
+static bool
+refuse_unboxed(struct machine *mc)
+{
+	char missing[CHILDREN_LAYERS_MAX];
+
+	if (!mc->host->strict || !children_miss_layers(mc->layers, missing,
+	    sizeof(missing)))
+		return false;
+	log_error("vm: its process lacks what sandbox = strict wants: %s:"
+	    " killed", missing);
+	child_kill(mc->child);
+	set_state(mc, MACHINE_ENDED, END_S);
+	tell_end(mc, EXITCODE_SANDBOX, 0);
+	return true;
+}
+
 static void
 on_ready(void *ctx, struct msg *m)
 {
@@ -88,6 +105,8 @@ on_ready(void *ctx, struct msg *m)
 	if (mc->state != MACHINE_STARTING)
 		return;
 	mc->layers = m->vm_ready.m_layers;
+	if (refuse_unboxed(mc))
+		return;
 	set_state(mc, MACHINE_READY, 0);
 	mc->host->ready(mc->host->ctx);
 }
@@ -426,7 +445,7 @@ machine_stop(struct machine *mc)
 void
 machine_log_sandbox(const struct machine *mc)
 {
-	char layers[256];
+	char layers[CHILDREN_LAYERS_MAX];
 
 	children_describe_layers(mc->layers, layers, sizeof(layers));
 	log_info("vm: %u vcpus, sandbox: %s",

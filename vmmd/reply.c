@@ -46,10 +46,11 @@ limits(const struct proto_limits *l)
 json_t *
 reply_machine(const struct proto_machine_status *m)
 {
-	json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:o, s:s, s:o}",
+	json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:o, s:s, s:o, s:o}",
 	    "name", m->m_name, "monitor", m->m_monitor, "vm", m->m_vm,
 	    "vcpus", (int)m->m_vcpus, "memory", number(m->m_memory),
-	    "serial", m->m_serial, "layers", layers(m->m_layers));
+	    "serial", m->m_serial, "layers", layers(m->m_layers),
+	    "missing", layers(sandbox_missing(m->m_layers)));
 
 	if (m->m_terminal[0] != '\0')
 		json_object_set_new(o, "terminal",
@@ -60,12 +61,15 @@ reply_machine(const struct proto_machine_status *m)
 json_t *
 reply_disk(const char *name, const struct proto_disk_status *d)
 {
-	return json_pack("{s:s, s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack(
+	    "{s:s, s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "name", name, "pid", d->m_pid, "state", d->m_state,
 	    "paused", (int)d->m_paused, "respawns", number(d->m_deaths),
 	    "attached", number(d->m_incarnation),
 	    "capacity", number(d->m_capacity),
-	    "layers", layers(d->m_layers), "limits", limits(&d->m_limits));
+	    "layers", layers(d->m_layers),
+	    "missing", layers(sandbox_missing(d->m_layers)),
+	    "limits", limits(&d->m_limits));
 }
 
 static json_t *

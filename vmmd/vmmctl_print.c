@@ -73,21 +73,30 @@ print_bytes(FILE *f, uint64_t bytes)
 
 /* Names have commas within: one a line. */
 static void
-print_layers(FILE *f, const json_t *object)
+print_names(FILE *f, const json_t *list, const char *title)
 {
-	const json_t *list = json_object_get(object, "layers");
 	char text[64];
 	json_t *one;
 	size_t i;
 
 	for (i = 0; i < json_array_size(list) && i < 32; i++) {
 		one = json_pack("{s:O}", "n", json_array_get(list, i));
-		fprintf(f, "  %-10s%s\n", i == 0 ? "sandbox" : "",
+		fprintf(f, "  %-10s%s\n", i == 0 ? title : "",
 		    vmmctl_link_text(one, "n", text, sizeof(text)));
 		json_decref(one);
 	}
-	if (i == 0)
+}
+
+/* What holds; and, where it is not all, what does not. */
+static void
+print_layers(FILE *f, const json_t *object)
+{
+	const json_t *layers = json_object_get(object, "layers");
+
+	if (json_array_size(layers) == 0)
 		fprintf(f, "  %-10s%s\n", "sandbox", "none");
+	print_names(f, layers, "sandbox");
+	print_names(f, json_object_get(object, "missing"), "MISSING");
 }
 
 static void

@@ -121,6 +121,13 @@ children_describe_layers(uint32_t layers, char *text, size_t size)
 	snprintf(text, size, "layers %x", layers);
 }
 
+bool
+children_miss_layers(uint32_t layers, char *text, size_t size)
+{
+	snprintf(text, size, "of layers %x", layers);
+	return (layers & 1) == 0;
+}
+
 static void
 child_die(struct child *c, int status)
 {
@@ -314,6 +321,8 @@ send_message(struct world *w, struct child *c)
 	memset(&m, 0, sizeof(m));
 	chan_header(&m.hdr, (enum proto_type)fact->type,
 	    sequence != 0 ? sequence : w->disk->command.sequence);
+	if (fact->type == PROTO_BLK_READY)
+		m.ready.m_layers = PROTO_LAYERS;
 	if (fact->type == PROTO_BLK_REPLACE)
 		m.replace.m_reason = PROTO_REPLACE_RESET;
 	for (i = 0; i < n; i++)
@@ -445,6 +454,7 @@ run(struct event_base *base, const char *image, const uint8_t *data,
 	snprintf(w.conf.path, sizeof(w.conf.path), "%s", image);
 	w.host = (struct disk_host) {
 		.base = base, .children = &w.children, .blkd = "blkd",
+		.strict = size & 1,
 		.gmem_fd = memfd_make("gmem", MEMORY), .memory = MEMORY,
 		.attach_ms = 60000, .healthy_ms = 60000, .spare_ms = 60000,
 		.hang_ms = 60000, .ctx = &w, .ready = on_ready,
