@@ -267,18 +267,29 @@ on_mmio_ended(void *arg, const struct peer_end *e)
 
 /* --- the monitor's messages -------------------------------------------- */
 
+/* Where the host gives no limits at all, that was said at the start. */
+static int
+limit_file(struct session *s)
+{
+	if (sandbox_limit_file(s->disk.sectors * 512) == 0)
+		return 0;
+	return (s->layers & PROTO_LAYER_RLIMITS) != 0 ? -1 : 0;
+}
+
 /* From ATTACH to a disk that serves; what fails leaves it to session_free. */
 static int
 become(struct session *s, struct msg *m, uint32_t *replayed,
     struct attach_failure *failure)
 {
 	uint32_t missing = sandbox_missing(s->layers);
+	char names[SANDBOX_WHY_MAX];
 	int mmio;
 
 	if (m->attach.m_flags & PROTO_DISK_STRICT && missing != 0) {
 		errno = EPERM;
-		attach_fail(failure, "the sandbox is strict, and layer %s is"
-		    " missing", sandbox_layer_name(missing & -missing));
+		sandbox_layer_names(missing, names, sizeof(names));
+		attach_fail(failure, "the sandbox is strict, and lacks %s",
+		    names);
 		return -1;
 	}
 	if (attach_disk(m, &s->disk, &mmio, failure) == -1)
@@ -300,7 +311,7 @@ become(struct session *s, struct msg *m, uint32_t *replayed,
 	if (m->attach.m_flags & PROTO_DISK_PAUSED)
 		regs_pause(s->regs);
 	*replayed = regs_recover(s->regs, m->attach.m_incarnation);
-	if (sandbox_limit_file(s->disk.sectors * 512) == -1 ||
+	if (limit_file(s) == -1 ||
 	    sandbox_narrow(s->sandbox) == -1) {
 		attach_fail(failure, "the sandbox cannot be narrowed");
 		return -1;

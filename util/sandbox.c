@@ -90,6 +90,23 @@ sandbox_layer_name(uint32_t layer)
 	return NULL;
 }
 
+void
+sandbox_layer_names(uint32_t layers, char *text, size_t size)
+{
+	const char *name;
+	size_t length = 0;
+	uint32_t layer;
+
+	snprintf(text, size, "none");
+	for (layer = 1; layer <= PROTO_LAYERS && length < size; layer <<= 1) {
+		name = sandbox_layer_name(layer);
+		if ((layers & layer) == 0 || name == NULL)
+			continue;
+		length += (size_t)snprintf(text + length, size - length,
+		    "%s%s", length == 0 ? "" : ", ", name);
+	}
+}
+
 uint32_t
 sandbox_missing(uint32_t layers)
 {

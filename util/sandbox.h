@@ -93,6 +93,9 @@ uint32_t	 sandbox_missing(uint32_t layers);
 /* The name of one layer, for people; NULL if it is none. */
 const char	*sandbox_layer_name(uint32_t layer);
 
+/* The names of these layers, "none" if there are none; cut to `size`. */
+void		 sandbox_layer_names(uint32_t layers, char *text, size_t size);
+
 /*
  * No file may grow past this: the image has its size already.  A write
  * beyond is EFBIG.  After sandbox_narrow the process cannot lift it.

@@ -243,36 +243,19 @@ child_describe_status(int status, char *text, size_t size)
 		snprintf(text, size, "exit code %d", WEXITSTATUS(status));
 }
 
-static void
-name_layers(uint32_t layers, char *text, size_t size)
-{
-	const char *name;
-	size_t length = 0;
-	uint32_t layer;
-
-	snprintf(text, size, "none");
-	for (layer = 1; layer <= PROTO_LAYERS && length < size; layer <<= 1) {
-		name = sandbox_layer_name(layer);
-		if ((layers & layer) == 0 || name == NULL)
-			continue;
-		length += (size_t)snprintf(text + length, size - length,
-		    "%s%s", length == 0 ? "" : ", ", name);
-	}
-}
-
 void
 children_describe_layers(uint32_t layers, char *text, size_t size)
 {
 	uint32_t missing = sandbox_missing(layers);
 	size_t length;
 
-	name_layers(layers, text, size);
+	sandbox_layer_names(layers, text, size);
 	length = strlen(text);
 	if (missing == 0 || length + sizeof("; missing: ") >= size)
 		return;
 	length += (size_t)snprintf(text + length, size - length,
 	    "; missing: ");
-	name_layers(missing, text + length, size - length);
+	sandbox_layer_names(missing, text + length, size - length);
 }
 
 bool
@@ -280,6 +263,6 @@ children_miss_layers(uint32_t layers, char *text, size_t size)
 {
 	uint32_t missing = sandbox_missing(layers);
 
-	name_layers(missing, text, size);
+	sandbox_layer_names(missing, text, size);
 	return missing != 0;
 }

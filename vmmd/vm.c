@@ -145,15 +145,14 @@ get_ready(struct vm *vm)
 static int
 check_layers(const struct vm *vm, uint32_t flags, struct fail *fail)
 {
-	uint32_t missing = sandbox_missing(vm->layers), bit;
+	uint32_t missing = sandbox_missing(vm->layers);
+	char names[SANDBOX_WHY_MAX];
 
 	if (!(flags & PROTO_MACHINE_STRICT) || missing == 0)
 		return 0;
-	bit = missing & -missing;
-	return fail_set(fail, EPERM,
-	    "the sandbox of the vm process is not complete (%s): use"
-	    " sandbox = best-effort, or a host that has it",
-	    sandbox_layer_name(bit));
+	sandbox_layer_names(missing, names, sizeof(names));
+	return fail_set(fail, EPERM, "the sandbox of the vm process is strict,"
+	    " and lacks %s", names);
 }
 
 static void
