@@ -136,8 +136,10 @@ enter_sandbox(const struct ids *ids, uint32_t *layers)
 		log_error("cannot enter the sandbox: %s", why);
 		exit(EX_NOPERM);
 	}
-	if (why[0] != '\0')
+	if (sandbox_missing(*layers) != 0)
 		log_warning("the sandbox is not whole: %s", why);
+	else if (why[0] != '\0')
+		log_debug("sandbox: another layer stands in: %s", why);
 	return sandbox;
 }
 

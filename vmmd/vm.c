@@ -339,8 +339,10 @@ shut_in(struct vm *vm, uid_t uid, gid_t gid)
 		log_error("sandbox: %s", why);
 		return -1;
 	}
-	if (why[0] != '\0')
-		log_info("sandbox: %s", why);
+	if (sandbox_missing(vm->layers) != 0)
+		log_warning("the sandbox is not whole: %s", why);
+	else if (why[0] != '\0')
+		log_debug("sandbox: another layer stands in: %s", why);
 	return 0;
 }
 

@@ -167,7 +167,7 @@ runs_without()
 	sed 's/.*; missing: //' line | grep -qF "$name" ||
 	    atf_fail "not in the log"
 	# Why, in the words of the process itself.
-	grep -q "\(vm\|blkd vda\): \(sandbox\|the sandbox is not whole\): " log ||
+	grep -q "\(vm\|blkd vda\): the sandbox is not whole: " log ||
 	    atf_fail "no reason in the log"
 	kill $pid
 	await_end 84
