@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blkd/claim.h"
+
 struct backing;
 
 /*
@@ -50,5 +52,23 @@ int		 backing_discard(struct backing *, uint64_t offset,
 		    uint64_t bytes);
 int		 backing_zero(struct backing *, uint64_t offset,
 		    uint64_t bytes, bool unmap);
+
+/*
+ * For an engine that does the I/O itself, beside the calls above.
+ *
+ * backing_fits: the kernel takes these buffers at this offset as they are.
+ * Else the calls above have to do it.
+ * backing_claim: before a WRITE that fits, a DISCARD or a ZERO is started,
+ * until it is finished (backing_unclaim); see claim.h.  Waits, but never for
+ * what was claimed here: the calls above that write wait for that, so an
+ * engine finishes what it has claimed before it makes one of them.
+ */
+bool		 backing_fits(const struct backing *, const struct iovec *,
+		    size_t niov, uint64_t offset);
+void		 backing_claim(struct backing *, struct claim *,
+		    uint64_t offset, uint64_t bytes);
+void		 backing_unclaim(struct backing *, struct claim *);
+bool		 backing_is_direct(const struct backing *);
+bool		 backing_is_device(const struct backing *);
 
 #endif /* BLKD_BACKING_H */

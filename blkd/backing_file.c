@@ -5,8 +5,8 @@
  * buffers that it is given.
  *
  * Opened with O_DIRECT, what the kernel would refuse for its alignment goes
- * through one bounce buffer, under a lock: reading, changing and writing
- * back whole blocks must not cross another such write.
+ * through one bounce buffer, under a lock.  Reading, changing and writing
+ * back whole blocks must not cross another write of theirs: claim.h.
  */
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -34,6 +34,7 @@ struct backing {
 	uint32_t	 align;		/* of O_DIRECT; 1: none needed */
 	uint8_t		*bounce;	/* BOUNCE_BYTES; or NULL */
 	pthread_mutex_t	 lock;		/* of the bounce buffer */
+	struct claims	 claims;	/* with O_DIRECT */
 };
 
 enum direction { TO_MEMORY, TO_FILE };
@@ -118,6 +119,7 @@ backing_open(int fd, bool readonly, uint32_t block_size)
 	*b = (struct backing) { .fd = fd, .device = S_ISBLK(st.st_mode),
 	    .align = 1 };
 	pthread_mutex_init(&b->lock, NULL);
+	claims_init(&b->claims);
 	if ((size = backing_size(b)) == -1)
 		goto fail;
 	if (size < block_size) {
@@ -144,6 +146,7 @@ backing_close(struct backing *b)
 	if (b->fd != -1)
 		close(b->fd);
 	pthread_mutex_destroy(&b->lock);
+	claims_destroy(&b->claims);
 	free(b->bounce);
 	free(b);
 	errno = saved;
@@ -165,11 +168,51 @@ backing_fd(const struct backing *b)
 	return b->fd;
 }
 
+bool
+backing_is_direct(const struct backing *b)
+{
+	return b->align != 1;
+}
+
+bool
+backing_is_device(const struct backing *b)
+{
+	return b->device;
+}
+
+/* --- claims ------------------------------------------------------------- */
+
+static void
+claim_blocks(struct backing *b, struct claim *claim, uint64_t offset,
+    uint64_t bytes, bool alone)
+{
+	uint64_t mask = b->align - 1;
+
+	claim->link = NULL;
+	if (b->align != 1)
+		claim_take(&b->claims, claim, offset & ~mask,
+		    (offset + bytes + mask) & ~mask, alone);
+}
+
+void
+backing_claim(struct backing *b, struct claim *claim, uint64_t offset,
+    uint64_t bytes)
+{
+	claim_blocks(b, claim, offset, bytes, false);
+}
+
+void
+backing_unclaim(struct backing *b, struct claim *claim)
+{
+	if (claim->link != NULL)
+		claim_give(&b->claims, claim);
+}
+
 /* --- transfers ---------------------------------------------------------- */
 
 /* The rest of the memory and of the offset is as O_DIRECT wants it. */
-static bool
-is_aligned(const struct backing *b, const struct backing_iov *v,
+bool
+backing_fits(const struct backing *b, const struct iovec *iov, size_t niov,
     uint64_t offset)
 {
 	uintptr_t bits = offset;
@@ -177,8 +220,8 @@ is_aligned(const struct backing *b, const struct backing_iov *v,
 
 	if (b->align == 1)
 		return true;
-	for (i = 0; i < v->n; i++)
-		bits |= (uintptr_t)v->iov[i].iov_base | v->iov[i].iov_len;
+	for (i = 0; i < niov; i++)
+		bits |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
 	return (bits & (b->align - 1)) == 0;
 }
 
@@ -280,7 +323,7 @@ backing_read(struct backing *b, struct iovec *iov, size_t niov,
 	*zeroed = 0;
 	backing_iov_skip(&v, 0);
 	while (v.n > 0) {
-		if (!is_aligned(b, &v, offset))
+		if (!backing_fits(b, v.iov, v.n, offset))
 			return bounce(b, TO_MEMORY, &v, offset, zeroed);
 		if ((n = transfer_some(b, TO_MEMORY, &v, offset)) == -1)
 			return -1;
@@ -294,28 +337,46 @@ backing_read(struct backing *b, struct iovec *iov, size_t niov,
 	return 0;
 }
 
+/* As much as the kernel takes as it is. */
+static int
+write_fitting(const struct backing *b, struct backing_iov *v, uint64_t *offset)
+{
+	ssize_t n;
+
+	while (v->n > 0 && backing_fits(b, v->iov, v->n, *offset)) {
+		n = transfer_some(b, TO_FILE, v, *offset);
+		if (n <= 0) {
+			if (n == 0)
+				errno = EIO;
+			return -1;
+		}
+		backing_iov_skip(v, (size_t)n);
+		*offset += (uint64_t)n;
+	}
+	return 0;
+}
+
 int
 backing_write(struct backing *b, struct iovec *iov, size_t niov,
     uint64_t offset)
 {
 	struct backing_iov v = { iov, niov };
 	uint64_t unused = 0;
-	ssize_t n;
+	struct claim claim;
+	int error;
 
 	backing_iov_skip(&v, 0);
-	while (v.n > 0) {
-		if (!is_aligned(b, &v, offset))
-			return bounce(b, TO_FILE, &v, offset, &unused);
-		n = transfer_some(b, TO_FILE, &v, offset);
-		if (n <= 0) {
-			if (n == 0)
-				errno = EIO;
-			return -1;
-		}
-		backing_iov_skip(&v, (size_t)n);
-		offset += (uint64_t)n;
-	}
-	return 0;
+	if (b->align == 1)
+		return write_fitting(b, &v, &offset);
+	claim_blocks(b, &claim, offset, backing_iov_bytes(&v), false);
+	error = write_fitting(b, &v, &offset);
+	backing_unclaim(b, &claim);
+	if (error == -1 || v.n == 0)
+		return error;
+	claim_blocks(b, &claim, offset, backing_iov_bytes(&v), true);
+	error = bounce(b, TO_FILE, &v, offset, &unused);
+	backing_unclaim(b, &claim);
+	return error;
 }
 
 int
@@ -342,13 +403,11 @@ allocate(const struct backing *b, int mode, uint64_t offset, uint64_t bytes)
 	return r;
 }
 
-int
-backing_discard(struct backing *b, uint64_t offset, uint64_t bytes)
+static int
+give_up(const struct backing *b, uint64_t offset, uint64_t bytes)
 {
 	uint64_t range[2] = { offset, bytes };
 
-	if (bytes == 0)
-		return 0;
 	if (!b->device)
 		return allocate(b, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		    offset, bytes);
@@ -356,6 +415,20 @@ backing_discard(struct backing *b, uint64_t offset, uint64_t bytes)
 		return 0;
 	/* Blocks smaller than the device's: a discard is only a hint. */
 	return errno == EINVAL ? 0 : -1;
+}
+
+int
+backing_discard(struct backing *b, uint64_t offset, uint64_t bytes)
+{
+	struct claim claim;
+	int error;
+
+	if (bytes == 0)
+		return 0;
+	backing_claim(b, &claim, offset, bytes);
+	error = give_up(b, offset, bytes);
+	backing_unclaim(b, &claim);
+	return error;
 }
 
 /* Where neither the file system nor the device can. */
@@ -376,13 +449,12 @@ write_zeroes(struct backing *b, uint64_t offset, uint64_t bytes)
 	return 0;
 }
 
-int
-backing_zero(struct backing *b, uint64_t offset, uint64_t bytes, bool unmap)
+static int
+zero_blocks(const struct backing *b, uint64_t offset, uint64_t bytes,
+    bool unmap)
 {
 	uint64_t range[2] = { offset, bytes };
 
-	if (bytes == 0)
-		return 0;
 	if (unmap && allocate(b, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	    offset, bytes) == 0)
 		return 0;
@@ -390,6 +462,22 @@ backing_zero(struct backing *b, uint64_t offset, uint64_t bytes, bool unmap)
 		return 0;
 	if (!b->device && allocate(b,
 	    FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, bytes) == 0)
+		return 0;
+	return -1;
+}
+
+int
+backing_zero(struct backing *b, uint64_t offset, uint64_t bytes, bool unmap)
+{
+	struct claim claim;
+	int error;
+
+	if (bytes == 0)
+		return 0;
+	backing_claim(b, &claim, offset, bytes);
+	error = zero_blocks(b, offset, bytes, unmap);
+	backing_unclaim(b, &claim);
+	if (error == 0)
 		return 0;
 	/* EINVAL: blocks smaller than the device's. */
 	if (errno != EOPNOTSUPP && errno != ENOTTY && errno != EINVAL)
