@@ -21,6 +21,7 @@ struct faults;
 struct gmem;
 struct limiter;
 struct state;
+struct uring_set;
 
 #define DISK_SIZE_MAX	(1u << 20)	/* size_max: bytes of a data buffer */
 
@@ -59,6 +60,7 @@ struct disk {
 	struct limiter	*limiter;	/* NULL: no throttle */
 	struct group	 group;		/* page NULL: none */
 	const struct engine_ops *engine;	/* NULL: engine_sync */
+	struct uring_set	*uring;		/* of engine_uring; or NULL */
 	struct faults		*faults;	/* NULL: none on purpose */
 	int		 irqfd;
 	/*

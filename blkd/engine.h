@@ -4,6 +4,7 @@
  * memory, no guest, ring or message.  One struct engine a queue thread;
  * nothing here is shared between threads.
  *
+ *	enter	the thread that uses it has begun
  *	submit	takes an operation; it may finish at once or later
  *	kick	hands what was taken to the kernel (one call a batch)
  *	reap	gives back finished operations, in any order
@@ -21,8 +22,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "blkd/claim.h"
+
 struct backing;
 struct engine;
+struct io_uring;
 
 enum engine_op_type {
 	ENGINE_READ,
@@ -42,11 +46,24 @@ struct engine_op {
 	uint64_t		 zeroed;	/* out: bytes past the end */
 	int			 error;		/* out: 0 or errno */
 	struct engine_op	*next;		/* the engine's */
+	struct claim		 claim;		/* the engine's */
+};
+
+/* What an engine is made of. */
+struct engine_setup {
+	struct backing	*backing;
+	unsigned	 depth;		/* operations at a time, at most */
+	struct io_uring	*ring;		/* engine_uring: its own; else NULL */
 };
 
 struct engine_ops {
 	const char	*name;
-	struct engine	*(*make)(struct backing *, unsigned depth);
+	struct engine	*(*make)(const struct engine_setup *);
+	/*
+	 * In the thread that will use it, once, before the sandbox narrows;
+	 * 0, or -1 and errno.  NULL: no need.
+	 */
+	int		 (*enter)(struct engine *);
 	void		 (*submit)(struct engine *, struct engine_op *);
 	void		 (*kick)(struct engine *);
 	struct engine_op *(*reap)(struct engine *);	/* NULL: none */
@@ -55,5 +72,12 @@ struct engine_ops {
 };
 
 extern const struct engine_ops engine_sync;
+extern const struct engine_ops engine_uring;
+
+/*
+ * Carry out an operation by the calls of the backing, here and now: 0, or -1
+ * and errno; sets op->zeroed.
+ */
+int	engine_run(struct backing *, struct engine_op *);
 
 #endif /* BLKD_ENGINE_H */

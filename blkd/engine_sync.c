@@ -17,21 +17,21 @@ struct engine {
 };
 
 static struct engine *
-sync_make(struct backing *backing, unsigned depth)
+sync_make(const struct engine_setup *setup)
 {
 	struct engine *e;
 
-	(void)depth;
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		return NULL;
-	e->backing = backing;
+	e->backing = setup->backing;
 	e->last = &e->first;
 	return e;
 }
 
-static int
-run(struct backing *b, struct engine_op *op)
+int
+engine_run(struct backing *b, struct engine_op *op)
 {
+	op->zeroed = 0;
 	switch (op->type) {
 	case ENGINE_READ:
 		return backing_read(b, op->iov, op->niov, op->offset,
@@ -52,8 +52,7 @@ run(struct backing *b, struct engine_op *op)
 static void
 sync_submit(struct engine *e, struct engine_op *op)
 {
-	op->zeroed = 0;
-	op->error = run(e->backing, op) == -1 ? errno : 0;
+	op->error = engine_run(e->backing, op) == -1 ? errno : 0;
 	op->next = NULL;
 	*e->last = op;
 	e->last = &op->next;

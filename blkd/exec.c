@@ -111,6 +111,21 @@ exec_is_write(const struct request *r)
 	    r->type == VIRTIO_BLK_T_WRITE_ZEROES;
 }
 
+static uint64_t
+end_of(const struct request *r)
+{
+	return r->sector * EXEC_SECTOR + r->bytes;
+}
+
+bool
+exec_overlaps(const struct request *a, const struct request *b)
+{
+	return (exec_is_write(a) || exec_is_write(b)) &&
+	    a->type != VIRTIO_BLK_T_FLUSH && b->type != VIRTIO_BLK_T_FLUSH &&
+	    a->sector * EXEC_SECTOR < end_of(b) &&
+	    b->sector * EXEC_SECTOR < end_of(a);
+}
+
 bool
 exec_is_long(const struct request *r)
 {

@@ -34,4 +34,7 @@ const char *exec_name(const struct request *);
 /* Does it change the backing? */
 bool	exec_is_write(const struct request *);
 
+/* Do they touch the same bytes, and one of them changes them? */
+bool	exec_overlaps(const struct request *, const struct request *);
+
 #endif /* BLKD_EXEC_H */

@@ -21,22 +21,27 @@
 
 #include "blkd/seccomp_table.h"
 #include "blkd/session.h"
+#include "blkd/uring.h"
 #include "config.h"
+#include "proto/proto.h"
 #include "util/log.h"
 #include "util/sandbox.h"
 
 #define CONTROL_FD	3
 
-/* The ids to take, as sandbox_policy has them; 0: any of its own. */
-struct ids {
-	uid_t	uid;
-	gid_t	gid;
+struct arguments {
+	/* The ids to take, as sandbox_policy has them; 0: any of its own. */
+	uid_t		uid;
+	gid_t		gid;
+	/* Rings of io_uring, and the size of a queue. */
+	unsigned	rings;
+	unsigned	depth;
 };
 
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: blkd [-TV] [-g gid] [-u uid]\n"
+	fprintf(stderr, "usage: blkd [-TV] [-g gid] [-r rings,size] [-u uid]\n"
 	    "blkd is started by vmmd(8), its control channel on descriptor"
 	    " %d\n", CONTROL_FD);
 	exit(EX_USAGE);
@@ -63,21 +68,42 @@ parse_id(const char *s)
 	return id;
 }
 
+/* -r: how many, and for queues of which size. */
 static void
-parse_arguments(int argc, char **argv, struct ids *ids)
+parse_rings(char *s, struct arguments *a)
+{
+	char *size = strchr(s, ',');
+	const char *why;
+
+	if (size == NULL)
+		usage();
+	*size++ = '\0';
+	a->rings = (unsigned)strtonum(s, 1, PROTO_QUEUES_MAX, &why);
+	if (why == NULL)
+		a->depth = (unsigned)strtonum(size, 1, PROTO_QUEUE_SIZE_MAX,
+		    &why);
+	if (why != NULL)
+		errx(EX_USAGE, "-r %s,%s: a number is %s", s, size, why);
+}
+
+static void
+parse_arguments(int argc, char **argv, struct arguments *a)
 {
 	int c;
 
-	*ids = (struct ids) { .uid = 0 };
-	while ((c = getopt(argc, argv, "g:Tu:V")) != -1) {
+	*a = (struct arguments) { .uid = 0 };
+	while ((c = getopt(argc, argv, "g:r:Tu:V")) != -1) {
 		switch (c) {
 		case 'g':
-			ids->gid = parse_id(optarg);
+			a->gid = parse_id(optarg);
+			break;
+		case 'r':
+			parse_rings(optarg, a);
 			break;
 		case 'T':
 			exit(report_sandbox());
 		case 'u':
-			ids->uid = parse_id(optarg);
+			a->uid = parse_id(optarg);
 			break;
 		case 'V':
 			printf("blkd %s\n", PACKAGE_VERSION);
@@ -106,13 +132,20 @@ drop_inheritance(void)
 		signal(ignored[i], SIG_IGN);
 }
 
+/* Whether rings are what ATTACH asks for is seen then: blkd/session.c. */
+static struct uring_set *
+make_rings(const struct arguments *a)
+{
+	return a->rings > 0 ? uring_make(a->rings, a->depth) : NULL;
+}
+
 static struct session *
-open_control(struct event_base *base)
+open_control(struct event_base *base, struct uring_set *rings)
 {
 	struct session *s = NULL;
 
 	if (fcntl(CONTROL_FD, F_SETFD, FD_CLOEXEC) == 0)
-		s = session_make(base, CONTROL_FD);
+		s = session_make(base, CONTROL_FD, rings);
 	if (s == NULL) {
 		log_error("descriptor %d is no control channel: %s: blkd is"
 		    " started by vmmd(8)", CONTROL_FD, strerror(errno));
@@ -123,15 +156,20 @@ open_control(struct event_base *base)
 
 /* Whether strict is asked for comes with ATTACH, which checks the layers. */
 static struct sandbox *
-enter_sandbox(const struct ids *ids, uint32_t *layers)
+enter_sandbox(const struct arguments *a, const struct uring_set *rings,
+    uint32_t *layers)
 {
 	struct sandbox_policy policy;
 	struct sandbox *sandbox;
 	char why[SANDBOX_WHY_MAX];
 
 	seccomp_table_policy(&policy);
-	policy.uid = ids->uid;
-	policy.gid = ids->gid;
+	policy.uid = a->uid;
+	policy.gid = a->gid;
+	if (uring_error(rings) == 0) {
+		policy.sections = FILTER_URING;
+		policy.threads += a->rings * URING_TASKS;
+	}
 	if (sandbox_enter(&policy, &sandbox, layers, why, sizeof(why)) == -1) {
 		log_error("cannot enter the sandbox: %s", why);
 		exit(EX_NOPERM);
@@ -146,14 +184,15 @@ enter_sandbox(const struct ids *ids, uint32_t *layers)
 int
 main(int argc, char **argv)
 {
+	struct arguments arguments;
 	struct event_base *base;
+	struct uring_set *rings;
 	struct sandbox *sandbox;
 	struct session *session;
 	uint32_t layers;
-	struct ids ids;
 	int status;
 
-	parse_arguments(argc, argv, &ids);
+	parse_arguments(argc, argv, &arguments);
 	setproctitle_init(argc, argv, environ);
 	log_open("blkd", LOG_TO_STDERR, LOG_LEVEL_INFO);
 	drop_inheritance();
@@ -161,12 +200,14 @@ main(int argc, char **argv)
 		log_error("cannot make the event loop");
 		return EX_OSERR;
 	}
-	session = open_control(base);
+	rings = make_rings(&arguments);
+	session = open_control(base, rings);
 	/* vmmd logs what we say, under the disk's name. */
 	log_open("", LOG_TO_STDERR, LOG_LEVEL_INFO);
-	sandbox = enter_sandbox(&ids, &layers);
+	sandbox = enter_sandbox(&arguments, rings, &layers);
 	status = session_run(session, sandbox, layers);
 	session_free(session);
+	uring_free(rings);
 	sandbox_free(sandbox);
 	event_base_free(base);
 	return status;

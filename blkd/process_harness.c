@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "blkd/process_harness.h"
+#include "blkd/uring.h"
 #include "proto/chan.h"
 #include "shm/memfd.h"
 #include "util/fd.h"
@@ -64,10 +66,10 @@ process_free(struct process *p)
 /* --- the process ------------------------------------------------------- */
 
 static void
-exec_blkd(int control)
+exec_blkd(const struct process *p, int control)
 {
 	const char *build = getenv("VMMD_BUILDDIR");
-	char path[4096];
+	char path[4096], rings[32];
 
 	snprintf(path, sizeof(path), "%s/blkd/blkd",
 	    build != NULL ? build : ".");
@@ -75,8 +77,23 @@ exec_blkd(int control)
 		fcntl(control, F_SETFD, 0);
 	else if (dup2(control, CONTROL_FD) == -1)
 		_exit(126);
-	execl(path, "blkd", (char *)NULL);
+	snprintf(rings, sizeof(rings), "-r%u,%u", p->attach.m_queues,
+	    p->attach.m_queue_size);
+	execl(path, "blkd", p->attach.m_engine != PROTO_ENGINE_SYNC ? rings :
+	    (char *)NULL, (char *)NULL);
 	_exit(127);
+}
+
+void
+process_want_uring(struct process *p)
+{
+	struct uring_set *set = uring_make(1, 1);
+	int error = uring_error(set);
+
+	uring_free(set);
+	if (error == ENOSYS || error == EPERM)
+		atf_tc_skip("no io_uring here: %s", strerror(error));
+	p->attach.m_engine = PROTO_ENGINE_URING;
 }
 
 void
@@ -89,7 +106,7 @@ process_spawn(struct process *p)
 	p->pid = sandbox_fork();
 	ATF_REQUIRE(p->pid != -1);
 	if (p->pid == 0)
-		exec_blkd(ends[1]);
+		exec_blkd(p, ends[1]);
 	close(ends[1]);
 	p->control = ends[0];
 }

@@ -42,6 +42,12 @@ void	process_free(struct process *);
 /* Each blkd from now on gets the same memory for faults on purpose. */
 void	process_allow_faults(struct process *);
 
+/*
+ * Each blkd from now on gets rings and is told to use them.  Skips the case
+ * where there are none.
+ */
+void	process_want_uring(struct process *);
+
 /* Start a blkd on a new control channel; it waits for ATTACH. */
 void	process_spawn(struct process *);
 /* Send ATTACH with these descriptors as they are now. */

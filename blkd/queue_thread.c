@@ -52,6 +52,7 @@ struct queue {
 	unsigned	 cpu;		/* of the thread, + 1; 0: any */
 	pthread_t	 thread;
 	sem_t		 up;		/* the thread has started */
+	int		 error;		/* or cannot: 0 or errno, after up */
 	struct polling	 polling;
 	struct serve	 serve;
 };
@@ -181,8 +182,9 @@ queue_main(void *arg)
 	if (fence_hold(&q->serve.disk->state->fence[1 + q->index]) == -1)
 		log_warning("queue %u: no fence: %s", q->index,
 		    strerror(errno));
+	q->error = serve_enter(&q->serve) == -1 ? errno : 0;
 	sem_post(&q->up);
-	for (;;) {
+	while (q->error == 0) {
 		switch (shared_load_acquire(&q->condition)) {
 		case QUEUE_RUNNING:
 			serve(q);
@@ -199,6 +201,7 @@ queue_main(void *arg)
 			return NULL;
 		}
 	}
+	return NULL;
 }
 
 /* --- register thread ---------------------------------------------------- */
@@ -241,6 +244,8 @@ start_thread(struct queue *q)
 	pthread_attr_destroy(&attr);
 	while (error == 0 && sem_wait(&q->up) == -1)
 		;
+	if (error == 0 && (error = q->error) != 0)
+		pthread_join(q->thread, NULL);
 	errno = error;
 	return error == 0 ? 0 : -1;
 }

@@ -11,6 +11,7 @@
 
 #include <sys/uio.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "blkd/engine.h"
@@ -28,6 +29,7 @@ struct request {
 	uint8_t		 answer;	/* VIRTIO_BLK_S_* */
 	uint32_t	 used_len;	/* of the used element */
 
+	bool		 running;	/* the engine has it */
 	struct engine_op op;
 	struct iovec	*iov;		/* data, `iov_max` of them */
 	size_t		 niov;

@@ -27,15 +27,14 @@ struct engine {
 static struct engine *the_engine;	/* the test's handle */
 
 static struct engine *
-ring_make(struct backing *b, unsigned depth)
+ring_make(const struct engine_setup *setup)
 {
 	struct engine *e;
 
-	(void)depth;
 	if ((e = calloc(1, sizeof(*e))) == NULL)
 		return NULL;
 	pthread_mutex_init(&e->lock, NULL);
-	e->sync = engine_sync.make(b, 1);
+	e->sync = engine_sync.make(setup);
 	e->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (e->fd == -1 || e->sync == NULL)
 		err(1, "ring_engine");

@@ -20,6 +20,7 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <linux/seccomp.h>
 
 #include <errno.h>
@@ -119,6 +120,21 @@ static const struct filter_way madvise_ways[] = {
 	FILTER_WAY(FILTER_INT(2, MADV_FREE)),
 };
 
+/*
+ * A ring (uring.h) is made and restricted before the sandbox.  Here it can
+ * be handed to the thread that uses it, and used.
+ */
+static const struct filter_way io_uring_register_ways[] = {
+	FILTER_WAY(FILTER_INT(1, IORING_REGISTER_ENABLE_RINGS)),
+};
+
+static const struct filter_way io_uring_enter_ways[] = {
+	FILTER_WAY(FILTER_ONLY(3, IORING_ENTER_GETEVENTS)),
+};
+
+#define URING_IF(sc, in, why) \
+	{ SCMP_SYS(sc), #sc, in, FILTER_URING, 0, sc##_ways, \
+	    NITEMS(sc##_ways), why }
 #define BOTH(sc, why) \
 	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, NULL, 0, why }
 #define BOTH_IF(sc, why) \
@@ -153,6 +169,10 @@ static const struct filter_row rows[] = {
 	BOTH(fallocate, "DISCARD, WRITE_ZEROES on a file"),
 	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device"),
 	BOTH(lseek, "the size of a file or block device, now: resize"),
+
+	/* the same by a ring, where it has one: blkd/engine_uring.c */
+	URING_IF(io_uring_enter, FILTER_BOTH, "submit a batch, take results"),
+	URING_IF(io_uring_register, FILTER_START, "the ring's thread has begun"),
 
 	/* memory: malloc(3), thread stacks; in START also what ATTACH brings */
 	BOTH_IF(mmap, "malloc(3), stacks, shared memory; never executable"),
@@ -222,7 +242,8 @@ void
 seccomp_table_policy(struct sandbox_policy *policy)
 {
 	*policy = (struct sandbox_policy){
-		/* std 3, channels 2, ATTACH 16, libevent 4, eventfds 9 */
+		/* std 3, channels 2, ATTACH 16, libevent 4, eventfds 9, */
+		/* rings 8 */
 		.nofile = 64,
 		/* the main one, 8 queues, and one to spare */
 		.threads = 10,

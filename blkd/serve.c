@@ -11,6 +11,7 @@
 #include <linux/virtio_blk.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +24,7 @@
 #include "blkd/queue.h"
 #include "blkd/request.h"
 #include "blkd/serve.h"
+#include "blkd/uring.h"
 #include "shm/doorbell.h"
 #include "shm/gmem.h"
 #include "shm/shared.h"
@@ -84,6 +86,7 @@ static void
 make_engine(struct serve *s, unsigned index)
 {
 	const struct disk *disk = s->disk;
+	struct engine_setup setup;
 
 	if (disk->faults != NULL) {
 		s->ops = &engine_fault;
@@ -91,7 +94,11 @@ make_engine(struct serve *s, unsigned index)
 		return;
 	}
 	s->ops = disk->engine != NULL ? disk->engine : &engine_sync;
-	s->engine = s->ops->make(disk->backing, disk->queue_size);
+	setup = (struct engine_setup) {
+		.backing = disk->backing, .depth = disk->queue_size,
+		.ring = uring_ring(disk->uring, index, disk->queue_size),
+	};
+	s->engine = s->ops->make(&setup);
 }
 
 int
@@ -119,6 +126,12 @@ serve_init(struct serve *s, const struct disk *disk, unsigned index,
 		s->request[i].iov = s->iovs + i * iovs;
 	}
 	return 0;
+}
+
+int
+serve_enter(struct serve *s)
+{
+	return s->ops->enter == NULL ? 0 : s->ops->enter(s->engine);
 }
 
 void
@@ -348,6 +361,7 @@ collect(struct serve *s)
 	while (s->running > 0 && (op = s->ops->reap(s->engine)) != NULL) {
 		s->running--;
 		r = request_of_op(op);
+		r->running = false;
 		exec_finish(r);
 		if (r->answer == VIRTIO_BLK_S_IOERR)
 			complain(s, exec_name(r), op->error);
@@ -386,6 +400,7 @@ run(struct serve *s, struct request *r, enum gates_verdict verdict)
 		finished(s, r);
 		return;
 	}
+	r->running = true;
 	s->running++;
 	collect(s);
 }
@@ -458,6 +473,40 @@ take(struct serve *s, enum serve_result *why)
 	return true;
 }
 
+/*
+ * Does it touch what an earlier one of the replay, still under way, changes?
+ * The dead one may have carried out any of them: they keep their order.
+ */
+static bool
+must_follow(const struct serve *s, const struct request *r)
+{
+	const struct request *other;
+	unsigned i;
+
+	for (i = 0; s->running > 0 && i + 1 < s->replayed; i++) {
+		other = &s->request[s->replay[i]];
+		if (other->running && exec_overlaps(other, r))
+			return true;
+	}
+	return false;
+}
+
+static void
+await_engine(struct serve *s)
+{
+	struct pollfd pfd = {
+		.fd = s->ops->wait_fd(s->engine), .events = POLLIN
+	};
+
+	for (;;) {
+		s->ops->kick(s->engine);
+		collect(s);
+		if (s->running == 0)
+			return;
+		(void)ppoll(&pfd, 1, NULL, NULL);
+	}
+}
+
 /* A request of a dead predecessor: judged afresh, but it has paid. */
 static void
 replay(struct serve *s, uint16_t head)
@@ -483,6 +532,8 @@ replay(struct serve *s, uint16_t head)
 		    s->disk->name, r->type, (uintmax_t)r->sector, DEATHS_MAX);
 		verdict = GATES_IOERR;
 	}
+	if (verdict == GATES_PASS && must_follow(s, r))
+		await_engine(s);
 	run(s, r, verdict);
 }
 

@@ -81,6 +81,9 @@ int	serve_init(struct serve *, const struct disk *, unsigned index,
 	    const uint32_t *condition);
 void	serve_free(struct serve *);
 
+/* The thread that will serve has begun.  0, or -1 and errno. */
+int	serve_enter(struct serve *);
+
 /* queue_start's: see there. */
 int	serve_set_up(struct serve *, const struct queue_setup *, bool recover);
 

@@ -19,6 +19,7 @@
 
 #include "blkd/attach.h"
 #include "blkd/backing.h"
+#include "blkd/engine.h"
 #include "blkd/engine_fault.h"
 #include "blkd/faults.h"
 #include "blkd/fence.h"
@@ -26,6 +27,7 @@
 #include "blkd/regs.h"
 #include "blkd/session.h"
 #include "blkd/throttle.h"
+#include "blkd/uring.h"
 #include "proto/peer.h"
 #include "shm/shared.h"
 #include "shm/state.h"
@@ -76,6 +78,7 @@ struct session {
 	struct sandbox		*sandbox;
 	uint32_t		 layers;
 	struct faults		*faults;	/* NULL: none on purpose */
+	struct uring_set	*uring;		/* NULL: none; not ours */
 	struct disk		 disk;
 	struct regs		*regs;		/* NULL: not attached */
 };
@@ -276,6 +279,31 @@ limit_file(struct session *s)
 	return (s->layers & PROTO_LAYER_RLIMITS) != 0 ? -1 : 0;
 }
 
+/* Faults on purpose have an engine of their own, which is synchronous. */
+static int
+choose_engine(struct session *s, uint32_t wanted,
+    struct attach_failure *failure)
+{
+	int error = uring_error(s->uring);
+
+	if (wanted == PROTO_ENGINE_SYNC || s->faults != NULL)
+		return 0;
+	if (error == 0) {
+		s->disk.uring = s->uring;
+		s->disk.engine = &engine_uring;
+		return 0;
+	}
+	errno = error;
+	if (wanted == PROTO_ENGINE_AUTO) {
+		log_warning("io_uring cannot be had: %s: engine sync takes its"
+		    " place", strerror(errno));
+		return 0;
+	}
+	attach_fail(failure, "engine = uring: allow io_uring here, or set"
+	    " engine = sync");
+	return -1;
+}
+
 /* From ATTACH to a disk that serves; what fails leaves it to session_free. */
 static int
 become(struct session *s, struct msg *m, uint32_t *replayed,
@@ -303,6 +331,8 @@ become(struct session *s, struct msg *m, uint32_t *replayed,
 		return -1;
 	}
 	s->mmio = peer_new(s->base, mmio, &mmio_role, s);
+	if (choose_engine(s, m->attach.m_engine, failure) == -1)
+		return -1;
 	if (s->mmio == NULL ||
 	    (s->regs = regs_make(&s->disk, s->eventfd)) == NULL) {
 		attach_fail(failure, "the queues cannot be made");
@@ -345,6 +375,8 @@ on_attach(void *arg, struct msg *m)
 		return;
 	}
 	ready.m_capacity = shared_load(&s->disk.sectors);
+	ready.m_engine = s->disk.engine == &engine_uring ?
+	    PROTO_ENGINE_URING : PROTO_ENGINE_SYNC;
 	set_state(s, m->attach.m_flags & PROTO_DISK_PAUSED ? PAUSED : RUNNING);
 	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_READY,
 	    &ready, NULL, 0);
@@ -502,7 +534,7 @@ on_control_ended(void *arg, const struct peer_end *e)
 /* --- making and running ------------------------------------------------ */
 
 struct session *
-session_make(struct event_base *base, int control)
+session_make(struct event_base *base, int control, struct uring_set *uring)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -511,6 +543,7 @@ session_make(struct event_base *base, int control)
 		return NULL;
 	}
 	s->base = base;
+	s->uring = uring;
 	attach_init(&s->disk);
 	s->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->control = peer_new(base, control, &control_role, s);

@@ -16,6 +16,7 @@
 struct event_base;
 struct sandbox;
 struct session;
+struct uring_set;
 
 /* How long a reset may wait for I/O in flight, and an end of ours. */
 #define SESSION_RESET_MS	1000
@@ -23,9 +24,11 @@ struct session;
 
 /*
  * Before the sandbox closes: make the session on the control channel, whose
- * descriptor becomes its own.  Nothing is read yet.  Returns NULL and errno.
+ * descriptor becomes its own; the rings (NULL: none) stay the caller's.
+ * Nothing is read yet.  Returns NULL and errno.
  */
-struct session	*session_make(struct event_base *, int control);
+struct session	*session_make(struct event_base *, int control,
+			    struct uring_set *);
 
 /*
  * Inside the sandbox, which stays the caller's: wait for ATTACH and serve,

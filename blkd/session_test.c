@@ -13,20 +13,42 @@
 #include "proto/chan.h"
 #include "util/fd.h"
 
-#define ATTACHED(tc)							\
+#define ATTACHED_BY(tc, body, prepare)					\
 ATF_TC_WITHOUT_HEAD(tc);						\
-static void tc##_on(struct process *);					\
 ATF_TC_BODY(tc, atf)							\
 {									\
 	struct process p;						\
 									\
 	process_make(&p);						\
+	prepare(&p);							\
 	process_attach(&p, NULL);					\
-	tc##_on(&p);							\
+	body(&p);							\
 	process_free(&p);						\
-}									\
+}
+
+#define ATTACHED(tc)							\
+static void tc##_on(struct process *);					\
+ATTACHED_BY(tc, tc##_on, as_it_is)					\
 static void								\
 tc##_on(struct process *p)
+
+/* A case for each engine. */
+#define ATTACHED_EACH(tc)						\
+static void tc##_on(struct process *);					\
+ATTACHED_BY(tc##_by_sync, tc##_on, as_it_is)				\
+ATTACHED_BY(tc##_by_uring, tc##_on, process_want_uring)			\
+static void								\
+tc##_on(struct process *p)
+
+#define ADD_EACH(tp, tc)						\
+	ATF_TP_ADD_TC(tp, tc##_by_sync);				\
+	ATF_TP_ADD_TC(tp, tc##_by_uring)
+
+static void
+as_it_is(struct process *p)
+{
+	(void)p;
+}
 
 static void
 require_exit(struct process *p, int status)
@@ -58,7 +80,7 @@ ATF_TC_BODY(session__attach_answers_what_the_disk_is, tc)
 	process_free(&p);
 }
 
-ATTACHED(session__requests_go_through_the_ring)
+ATTACHED_EACH(session__requests_go_through_the_ring)
 {
 	uint8_t sector[512];
 	uint32_t len;
@@ -80,7 +102,7 @@ ATTACHED(session__requests_go_through_the_ring)
 	ATF_CHECK(ring_harness_irqs(&p->ring) > 0);
 }
 
-ATTACHED(session__detach_flushes_and_exits_0)
+ATTACHED_EACH(session__detach_flushes_and_exits_0)
 {
 	process_go_live(p);
 	process_tell(p, PROTO_BLK_DETACH);
@@ -103,7 +125,7 @@ ATF_TC_BODY(session__spare_detaches_without_a_disk, tc)
 	process_free(&p);
 }
 
-ATTACHED(session__monitor_gone_ends_blkd)
+ATTACHED_EACH(session__monitor_gone_ends_blkd)
 {
 	process_go_live(p);
 	fd_close(&p->control);
@@ -124,7 +146,7 @@ ATTACHED(session__vm_gone_waits_for_the_monitor)
 
 /* --- pause ------------------------------------------------------------- */
 
-ATTACHED(session__pause_parks_and_resume_loses_no_kick)
+ATTACHED_EACH(session__pause_parks_and_resume_loses_no_kick)
 {
 	struct msg m;
 	uint32_t len;
@@ -368,7 +390,7 @@ SLOW(session__kill_in_flight_is_completed_by_the_successor)
 	slow_file_free(&slow);
 }
 
-ATTACHED(session__many_kills_complete_every_request_once)
+ATTACHED_EACH(session__many_kills_complete_every_request_once)
 {
 	unsigned i, slot;
 
@@ -455,7 +477,7 @@ ATTACHED(session__idle_makes_no_wake_ups)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, session__idle_makes_no_wake_ups);
-	ATF_TP_ADD_TC(tp, session__pause_parks_and_resume_loses_no_kick);
+	ADD_EACH(tp, session__pause_parks_and_resume_loses_no_kick);
 	ATF_TP_ADD_TC(tp, session__driver_ok_while_paused_runs_after_resume);
 	ATF_TP_ADD_TC(tp, session__resize_tells_the_driver);
 	ATF_TP_ADD_TC(tp, session__limits_change_while_a_request_waits);
@@ -466,12 +488,12 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, session__detach_waits_for_io_in_flight);
 	ATF_TP_ADD_TC(tp, session__pause_waits_for_io_in_flight);
 	ATF_TP_ADD_TC(tp, session__kill_in_flight_is_completed_by_the_successor);
-	ATF_TP_ADD_TC(tp, session__many_kills_complete_every_request_once);
+	ADD_EACH(tp, session__many_kills_complete_every_request_once);
 	ATF_TP_ADD_TC(tp, session__attach_answers_what_the_disk_is);
-	ATF_TP_ADD_TC(tp, session__requests_go_through_the_ring);
-	ATF_TP_ADD_TC(tp, session__detach_flushes_and_exits_0);
+	ADD_EACH(tp, session__requests_go_through_the_ring);
+	ADD_EACH(tp, session__detach_flushes_and_exits_0);
 	ATF_TP_ADD_TC(tp, session__spare_detaches_without_a_disk);
-	ATF_TP_ADD_TC(tp, session__monitor_gone_ends_blkd);
+	ADD_EACH(tp, session__monitor_gone_ends_blkd);
 	ATF_TP_ADD_TC(tp, session__vm_gone_waits_for_the_monitor);
 	return atf_no_error();
 }

@@ -148,6 +148,14 @@ static_assert(sizeof(struct proto_limits) == 40, "no padding");
 #define PROTO_GROUP_BYTES	4096	/* of a throttle group's memfd */
 #define PROTO_CPUS_MAX	1024		/* CPU numbers are below this */
 
+/* How the I/O is done. */
+enum proto_engine {
+	PROTO_ENGINE_SYNC	= 0,
+	PROTO_ENGINE_URING	= 1,	/* FAIL where it cannot be had */
+	PROTO_ENGINE_AUTO	= 2,	/* URING; SYNC where it cannot be had */
+	PROTO_ENGINE_LAST	= PROTO_ENGINE_AUTO,
+};
+
 /* "Become this disk."  Answered by READY or FAIL. */
 struct proto_blk_attach {
 	struct proto_header	m_hdr;
@@ -165,7 +173,7 @@ struct proto_blk_attach {
 	struct proto_limits m_group;	/* with GROUP; else 0 */
 	uint64_t	m_group_epoch;	/* CLOCK_MONOTONIC, ns */
 	uint32_t	m_poll_us;	/* look at the ring so long; 0: sleep */
-	uint32_t	m_reserved;	/* 0 */
+	uint32_t	m_engine;	/* enum proto_engine */
 };
 static_assert(sizeof(struct proto_blk_attach) == 208, "no padding");
 
@@ -266,8 +274,10 @@ struct proto_blk_ready {
 	uint32_t	m_layers;	/* enum proto_layer that hold */
 	uint32_t	m_replayed;	/* requests of the predecessor run again */
 	uint64_t	m_capacity;	/* 512-byte sectors */
+	uint32_t	m_engine;	/* enum proto_engine, not AUTO */
+	uint32_t	m_reserved;	/* 0 */
 };
-static_assert(sizeof(struct proto_blk_ready) == 32, "no padding");
+static_assert(sizeof(struct proto_blk_ready) == 40, "no padding");
 
 /* FAIL, of a disk or of the machine: why the start cannot go on. */
 struct proto_fail {
@@ -416,7 +426,8 @@ struct proto_disk_status {
 	int32_t		m_pid;		/* of its blkd; 0: none */
 	uint32_t	m_layers;	/* enum proto_layer that hold */
 	uint32_t	m_incarnation;	/* blkds attached so far */
-	uint32_t	m_paused;	/* 0 or 1 */
+	uint16_t	m_paused;	/* 0 or 1 */
+	uint16_t	m_engine;	/* enum proto_engine, not AUTO */
 	uint64_t	m_deaths;
 	uint64_t	m_capacity;	/* 512-byte sectors */
 	struct proto_limits m_limits;

@@ -81,7 +81,8 @@ valid_attach(const void *packet, size_t nfds)
 	    (m->m_block_size == 512 || m->m_block_size == 4096) &&
 	    proto_limits_valid(&m->m_limits) &&
 	    proto_limits_valid(&m->m_group) && are_cpus(m->m_cpu) &&
-	    m->m_poll_us <= PROTO_POLL_US_MAX && m->m_reserved == 0;
+	    m->m_poll_us <= PROTO_POLL_US_MAX &&
+	    m->m_engine <= PROTO_ENGINE_LAST;
 }
 
 static bool
@@ -178,7 +179,8 @@ valid_ready(const void *packet, size_t nfds)
 	const struct proto_blk_ready *m = packet;
 
 	(void)nfds;
-	return KNOWN_BITS(m->m_layers, PROTO_LAYERS);
+	return KNOWN_BITS(m->m_layers, PROTO_LAYERS) &&
+	    m->m_engine < PROTO_ENGINE_AUTO && m->m_reserved == 0;
 }
 
 static bool
@@ -301,6 +303,7 @@ valid_answer(const void *packet, size_t nfds)
 	return m->m_client < PROTO_CLIENTS_MAX && m->m_errno >= 0 &&
 	    is_string(m->m_text, sizeof(m->m_text)) &&
 	    KNOWN_BITS(d->m_layers, PROTO_LAYERS) && d->m_paused <= 1 &&
+	    d->m_engine < PROTO_ENGINE_AUTO &&
 	    is_string(d->m_state, sizeof(d->m_state)) &&
 	    KNOWN_BITS(mc->m_layers, PROTO_LAYERS) &&
 	    is_string(mc->m_name, sizeof(mc->m_name)) &&
@@ -414,6 +417,18 @@ proto_name(uint16_t type)
 	const struct proto_fact *fact = proto_fact(type);
 
 	return fact != NULL ? fact->name : "unknown";
+}
+
+const char *
+proto_engine_name(uint32_t engine)
+{
+	static const char *const names[] = {
+		[PROTO_ENGINE_SYNC] = "sync",
+		[PROTO_ENGINE_URING] = "uring",
+		[PROTO_ENGINE_AUTO] = "auto",
+	};
+
+	return engine <= PROTO_ENGINE_LAST ? names[engine] : "unknown";
 }
 
 enum proto_error

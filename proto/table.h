@@ -76,4 +76,7 @@ bool			 proto_fault_valid(const struct proto_fault *);
 /* The operations (enum proto_fault_op) that an action can befall; 0: none. */
 uint32_t		 proto_fault_ops(uint32_t action);
 
+/* The name of an enum proto_engine, as in vmmd.conf(5); or "unknown". */
+const char		*proto_engine_name(uint32_t engine);
+
 #endif /* PROTO_TABLE_H */

@@ -165,7 +165,9 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_ATTACH, attach.m_block_size, 1024);
 	SPOIL(BLK_ATTACH, attach.m_cpu[7], PROTO_CPUS_MAX + 1);
 	SPOIL(BLK_ATTACH, attach.m_poll_us, PROTO_POLL_US_MAX + 1);
-	SPOIL(BLK_ATTACH, attach.m_reserved, 1);
+	SPOIL(BLK_ATTACH, attach.m_engine, PROTO_ENGINE_LAST + 1);
+	SPOIL(BLK_READY, ready.m_engine, PROTO_ENGINE_AUTO);
+	SPOIL(BLK_READY, ready.m_reserved, 1);
 	SPOIL(BLK_ATTACH, attach.m_limits.m_ops_rate, UINT64_MAX);
 	SPOIL(BLK_ATTACH, attach.m_limits.m_bytes_rate, PROTO_LIMIT_MAX + 1);
 	SPOIL(BLK_LIMITS, limits.m_limits.m_ops_rate, PROTO_LIMIT_MAX + 1);

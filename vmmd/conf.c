@@ -58,6 +58,13 @@ static const struct conf_choice notify_choices[] = {
 	{ NULL, 0 }
 };
 
+static const struct conf_choice engine_choices[] = {
+	{ "auto", PROTO_ENGINE_AUTO },
+	{ "sync", PROTO_ENGINE_SYNC },
+	{ "uring", PROTO_ENGINE_URING },
+	{ NULL, 0 }
+};
+
 #define FIELD(s, f)	offsetof(struct s, f), sizeof(((struct s *)0)->f)
 #define VM(n, def, type, f, ...) { "vm", n, def, conf_value_##type, \
 	FIELD(conf_vm, f), __VA_ARGS__ }
@@ -110,6 +117,8 @@ static const struct conf_key keys[] = {
 	    (const struct conf_choice[]){ { "512", 512 }, { "4096", 4096 },
 	    { NULL, 0 } }, "512 or 4096"),
 	DISK("direct", "no", bool, direct, YES_OR_NO),
+	DISK("engine", "auto", choice, engine, 0, 0, engine_choices,
+	    "auto, sync or uring"),
 	DISK("faults", "no", bool, faults, YES_OR_NO),
 	DISK("cpus", "", cpus, cpus, 0, PROTO_CPUS_MAX - 1, NULL,
 	    "at most 8 numbers of CPUs, such as \"0,2\""),

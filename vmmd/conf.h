@@ -70,6 +70,7 @@ struct conf_disk {
 	bool			faults;		/* on purpose: allowed */
 	char			serial[PROTO_SERIAL_SIZE + 1];
 	int			notify;		/* enum conf_notify */
+	int			engine;		/* enum proto_engine */
 	uint64_t		queues;
 	uint64_t		queue_size;
 	uint64_t		poll_us;

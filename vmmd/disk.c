@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 
+#include "proto/table.h"
 #include "shm/state.h"
 #include "util/fd.h"
 #include "util/log.h"
@@ -62,6 +63,8 @@ disk_new(const struct disk_host *host, const struct conf_disk *conf,
 		disk_free(d);
 		return reason;
 	}
+	d->engine = image_engine(&d->fds.image,
+	    (enum proto_engine)conf->engine);
 	if (watch_state(d) == 0) {
 		*out = d;
 		return EXITCODE_NONE;
@@ -133,7 +136,8 @@ disk_log_sandbox(const struct disk *d)
 	char layers[CHILDREN_LAYERS_MAX];
 
 	children_describe_layers(d->layers, layers, sizeof(layers));
-	log_info("disk %s: attached, sandbox: %s", d->conf->name, layers);
+	log_info("disk %s: attached, engine %s, sandbox: %s", d->conf->name,
+	    proto_engine_name(d->engine_now), layers);
 }
 
 void

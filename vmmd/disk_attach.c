@@ -29,6 +29,7 @@
 #define PATIENCE	6	/* times that, where no guest waits */
 #define FENCE_MIN_MS	1	/* between two tries for the lock */
 #define FENCE_MAX_MS	64
+#define FENCE_QUICK	64	/* tries, before they become rare */
 
 enum disk_event
 disk_attach_spawn(struct disk *d)
@@ -67,16 +68,19 @@ disk_attach_lock(struct disk *d)
 		    d->conf->name, d->conf->path, strerror(errno));
 		return ON_BROKEN;
 	}
-	/* Its threads are gone: the lock is only not given back yet. */
+	/*
+	 * Its threads are gone: the lock is only not given back yet.  But
+	 * requests in a ring outlive them, and the lock tells of those.
+	 */
 	fd_close(&d->corpse_fd);
-	if (d->corpse != NULL && (d->corpse_fd = fcntl(d->backing_fd,
+	if (d->corpse != NULL && d->engine == PROTO_ENGINE_SYNC && (d->corpse_fd = fcntl(d->backing_fd,
 	    F_DUPFD_CLOEXEC, 0)) != -1)
 		return ON_LOCKED;
-	if (++d->fence_tries == 16)
+	if (++d->fence_tries == FENCE_QUICK)
 		log_info("disk %s: waits for I/O of the last blkd to end",
 		    d->conf->name);
 	disk_life_arm(d, d->fence_ms);
-	if (d->fence_ms < FENCE_MAX_MS)
+	if (d->fence_tries >= FENCE_QUICK && d->fence_ms < FENCE_MAX_MS)
 		d->fence_ms *= 2;
 	return ON_NOTHING;
 }
@@ -88,6 +92,7 @@ send_attach(struct disk *d, int mmio)
 		.backing = d->backing_fd,
 		.mmio = mmio,
 		.incarnation = d->incarnation,
+		.engine = d->engine,
 		.paused = d->paused,
 		.limits = &d->limits,
 	};

@@ -26,13 +26,23 @@ disk_child_start(struct disk *d, bool spare)
 {
 	struct child *child;
 	char uid[16], gid[16], name[PROTO_NAME_MAX + 16];
-	char title[PROTO_NAME_MAX + 16];
-	const char *argv[] = { title, "-u", uid, "-g", gid, NULL };
+	char title[PROTO_NAME_MAX + 16], rings[32];
+	const char *argv[8] = { title };
+	size_t n = 1;
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned)d->host->uid);
 	snprintf(gid, sizeof(gid), "%u", (unsigned)d->host->gid);
-	if (d->host->uid == 0)
-		argv[1] = NULL;
+	if (d->host->uid != 0) {
+		argv[n++] = "-u";
+		argv[n++] = uid;
+		argv[n++] = "-g";
+		argv[n++] = gid;
+	}
+	/* Made before its sandbox: it learns too late what else it will be. */
+	snprintf(rings, sizeof(rings), "-r%u,%u", (unsigned)d->conf->queues,
+	    (unsigned)d->conf->queue_size);
+	if (d->engine != PROTO_ENGINE_SYNC)
+		argv[n++] = rings;
 	snprintf(name, sizeof(name), "blkd %s", d->conf->name);
 	/* setproctitle(3) has no more room than this. */
 	snprintf(title, sizeof(title), spare ? "blkd: (spare %s)" : "blkd: %s",
@@ -73,6 +83,7 @@ on_ready(void *ctx, struct msg *m)
 	d->capacity = m->ready.m_capacity;
 	if (d->state == DISK_ATTACHING && refuse_unboxed(d))
 		return;
+	d->engine_now = (enum proto_engine)m->ready.m_engine;
 	disk_life_handle(d, ON_READY);
 }
 

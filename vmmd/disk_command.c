@@ -392,6 +392,7 @@ disk_status(const struct disk *d, struct proto_disk_status *status)
 		.m_layers = d->layers,
 		.m_incarnation = d->incarnation,
 		.m_paused = d->paused,
+		.m_engine = (uint16_t)d->engine_now,
 		.m_deaths = d->deaths,
 		.m_capacity = d->capacity,
 		.m_limits = d->limits,

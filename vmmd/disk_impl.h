@@ -84,6 +84,8 @@ struct disk {
 	uint64_t		 hangs;
 
 	struct diskfds		 fds;		/* what outlives a blkd */
+	/* Not SYNC: each blkd has rings, whatever it says of them. */
+	enum proto_engine	 engine;
 
 	/* Of the newest incarnation. */
 	int			 backing_fd;	/* until it is attached */
@@ -110,6 +112,7 @@ struct disk {
 	/* What the newest blkd has reported. */
 	uint64_t		 file_bytes;	/* that it may write up to */
 	uint32_t		 layers;
+	enum proto_engine	 engine_now;
 	uint64_t		 capacity;	/* 512-byte sectors */
 	struct proto_fault_row	 row[PROTO_FAULTS_MAX];
 };

@@ -119,6 +119,7 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 		.m_queue_size = (uint32_t)conf->queue_size,
 		.m_block_size = (uint32_t)conf->block_size,
 		.m_incarnation = one->incarnation,
+		.m_engine = one->engine,
 		.m_poll_us = has_cpus() ? (uint32_t)conf->poll_us : 0,
 		.m_limits = *one->limits,
 	};

@@ -37,6 +37,7 @@ struct diskfds_attach {
 	int			 backing;	/* its description of the image */
 	int			 mmio;		/* its end of the channel */
 	uint32_t		 incarnation;
+	enum proto_engine	 engine;
 	bool			 paused;
 	const struct proto_limits *limits;
 };

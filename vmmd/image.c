@@ -5,10 +5,12 @@
  */
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,6 +58,30 @@ image_reopen(const struct image *image)
 		return -1;
 	}
 	return fd;
+}
+
+/* Its bytes are in memory, whatever O_DIRECT says. */
+static bool
+is_in_memory(const struct image *image)
+{
+	struct statfs fs;
+
+	return fstatfs(image->path_fd, &fs) == 0 &&
+	    (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+/*
+ * On the page cache a synchronous call is as fast as the copy in it, and a
+ * ring would give the request to a kernel thread.  Past it requests take
+ * their time, and many of them take no more.
+ */
+enum proto_engine
+image_engine(const struct image *image, enum proto_engine wanted)
+{
+	if (wanted == PROTO_ENGINE_AUTO &&
+	    (!image->direct || is_in_memory(image)))
+		return PROTO_ENGINE_SYNC;
+	return wanted;
 }
 
 static enum exitcode_reason

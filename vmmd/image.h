@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/proto.h"
 #include "vmmd/exitcode.h"
 
 struct conf_disk;
@@ -35,5 +36,9 @@ void			image_close(struct image *);
  * Its fence is taken with imagelock_take.
  */
 int	image_reopen(const struct image *);
+
+/* What AUTO comes to for this image: SYNC, or still AUTO. */
+enum proto_engine	image_engine(const struct image *,
+			    enum proto_engine wanted);
 
 #endif /* VMMD_IMAGE_H */

@@ -5,6 +5,7 @@
  */
 #include <stdint.h>
 
+#include "proto/table.h"
 #include "shm/counters.h"
 #include "util/sandbox.h"
 #include "vmmd/reply.h"
@@ -62,9 +63,11 @@ json_t *
 reply_disk(const char *name, const struct proto_disk_status *d)
 {
 	return json_pack(
-	    "{s:s, s:i, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o}",
+	    "{s:s, s:i, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "name", name, "pid", d->m_pid, "state", d->m_state,
-	    "paused", (int)d->m_paused, "respawns", number(d->m_deaths),
+	    "paused", (int)d->m_paused,
+	    "engine", proto_engine_name(d->m_engine),
+	    "respawns", number(d->m_deaths),
 	    "attached", number(d->m_incarnation),
 	    "capacity", number(d->m_capacity),
 	    "layers", layers(d->m_layers),

@@ -149,9 +149,12 @@ static void
 print_process(FILE *f, const json_t *disk)
 {
 	uint64_t pid = vmmctl_link_number(disk, "pid");
+	char text[64];
 
 	if (pid != 0)
 		fprintf(f, "  %-10s%" PRIu64 "\n", "blkd", pid);
+	fprintf(f, "  %-10s%s\n", "engine", vmmctl_link_text(disk, "engine",
+	    text, sizeof(text)));
 	fprintf(f, "  %-10s%" PRIu64 "\n", "respawns",
 	    vmmctl_link_number(disk, "respawns"));
 	print_layers(f, disk);

@@ -217,7 +217,7 @@ run(struct event_base *base, const uint8_t *data, size_t size)
 	p.turn = evtimer_new(base, on_turn, &p);
 	FUZZ_REQUIRE(p.turn != NULL);
 	event_active(p.turn, 0, 0);
-	FUZZ_REQUIRE((s = session_make(base, control[1])) != NULL);
+	FUZZ_REQUIRE((s = session_make(base, control[1], NULL)) != NULL);
 	status = session_run(s, NULL, 0xff0);
 	FUZZ_REQUIRE(status >= 0 && status < 128);
 	session_free(s);

@@ -27,11 +27,11 @@ struct engine {
 };
 
 static struct engine *
-still_make(struct backing *b, unsigned depth)
+still_make(const struct engine_setup *setup)
 {
 	struct engine *e = calloc(1, sizeof(*e));
 
-	if (e == NULL || (e->sync = engine_sync.make(b, depth)) == NULL)
+	if (e == NULL || (e->sync = engine_sync.make(setup)) == NULL)
 		abort();
 	return e;
 }

@@ -195,10 +195,12 @@ static const struct engine_ops whim = {
 void
 world_engine_install(struct world *w)
 {
+	const struct engine_setup setup = {
+		.backing = w->disk.backing, .depth = 1,
+	};
 	struct engine *e = calloc(1, sizeof(*e));
 
-	if (e == NULL ||
-	    (e->inner = engine_sync.make(w->disk.backing, 1)) == NULL)
+	if (e == NULL || (e->inner = engine_sync.make(&setup)) == NULL)
 		world_fail(w, "no memory");
 	e->w = w;
 	w->serve.ops->free(w->serve.engine);

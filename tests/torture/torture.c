@@ -29,6 +29,7 @@
 #include <event2/event.h>
 
 #include "proto/chan.h"
+#include "proto/table.h"
 #include "shm/memfd.h"
 #include "shm/shared.h"
 #include "shm/state.h"
@@ -52,6 +53,7 @@ struct options {
 	bool		touch;		/* all memory, before each kill */
 	bool		unordered;
 	bool		direct;		/* O_DIRECT */
+	int		engine;		/* enum proto_engine */
 	bool		existing;	/* the image is there, and stays */
 	bool		upgrade;	/* instead of kills */
 	bool		hurry;		/* in real time: as if nothing else ran */
@@ -438,6 +440,7 @@ make(struct torture *t)
 		.name = "torture", .queues = 1,
 		.queue_size = SCORE_QUEUE_SIZE, .block_size = 512,
 		.direct = t->o.direct,
+		.engine = t->o.engine,
 	};
 	snprintf(t->conf.path, sizeof(t->conf.path), "%s", t->o.path);
 	t->host = (struct disk_host) {
@@ -529,9 +532,22 @@ release(struct torture *t)
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: torture [-derUtuvw] [-i image_mib] [-k kills]"
-	    " [-m memory_mib]\n\t[-S seed] [-s seconds] blkd image\n");
+	fprintf(stderr, "usage: torture [-derUtuvw] [-E engine] [-i image_mib]"
+	    " [-k kills]\n\t[-m memory_mib] [-S seed] [-s seconds] blkd"
+	    " image\n");
 	exit(64);
+}
+
+static int
+parse_engine(const char *name)
+{
+	uint32_t e = 0;
+
+	while (e <= PROTO_ENGINE_LAST && strcmp(proto_engine_name(e), name))
+		e++;
+	if (e > PROTO_ENGINE_LAST)
+		usage();
+	return (int)e;
 }
 
 static void
@@ -543,13 +559,16 @@ parse(struct options *o, int argc, char **argv)
 		.kills = 500, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
 	};
-	while ((c = getopt(argc, argv, "dei:k:m:rS:s:tUuvw")) != -1) {
+	while ((c = getopt(argc, argv, "deE:i:k:m:rS:s:tUuvw")) != -1) {
 		switch (c) {
 		case 'd':
 			o->direct = true;
 			break;
 		case 'e':
 			o->existing = true;
+			break;
+		case 'E':
+			o->engine = parse_engine(optarg);
 			break;
 		case 'i':
 			o->image = strtoull(optarg, NULL, 10) << 20;
