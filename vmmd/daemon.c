@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 struct daemon_state {
 	struct pidfh	*pid_file;	/* NULL: none */
+	char		 path[PATH_MAX]; /* its, absolute; empty: none */
 	int		 caller;	/* write end to it; -1: foreground */
 };
 
@@ -28,8 +30,11 @@ open_pid_file(struct daemon_state *d, const char *path)
 {
 	pid_t other = 0;
 
-	if ((d->pid_file = pidfile_open(path, 0644, &other)) != NULL)
+	if ((d->pid_file = pidfile_open(path, 0644, &other)) != NULL) {
+		if (realpath(path, d->path) == NULL)
+			d->path[0] = '\0';
 		return EXITCODE_NONE;
+	}
 	if (errno == EEXIST) {
 		log_error("%s: vmmd runs already, as process %ld: stop it, or"
 		    " give the machine another name", path, (long)other);
@@ -102,6 +107,12 @@ daemon_begin(struct daemon_state **out, const char *name,
 	}
 	*out = d;
 	return EXITCODE_NONE;
+}
+
+const char *
+daemon_pid_file(const struct daemon_state *d)
+{
+	return d->path;
 }
 
 static void

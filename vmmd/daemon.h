@@ -20,6 +20,8 @@ struct daemon_state;
  */
 enum exitcode_reason	daemon_begin(struct daemon_state **, const char *name,
 			    const char *pid_file, bool foreground);
+/* Its pid file, as an absolute path; empty: none. */
+const char		*daemon_pid_file(const struct daemon_state *);
 /* Let the caller go with 0, leave its terminal, log to syslog. */
 void			daemon_detach(void *daemon);
 /* Remove the pid file; a caller that still waits gets the code. */

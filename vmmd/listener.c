@@ -157,6 +157,24 @@ find_path(struct listener *l, const struct conf_vm *conf)
 	return 0;
 }
 
+int
+listener_remove_stale(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int directory, rc;
+
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(sun.sun_path, path, strlen(path));
+	if ((directory = lock_directory(path, false)) == -1)
+		return -1;
+	rc = remove_stale(&sun);
+	fd_close(&directory);
+	return rc;
+}
+
 enum exitcode_reason
 listener_open(struct listener *l, const struct conf_vm *conf)
 {

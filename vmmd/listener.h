@@ -32,6 +32,12 @@ int	listener_accept(const struct listener *, struct ucred *);
 /* Remove it; may be called again. */
 void	listener_close(struct listener *);
 
+/*
+ * Remove a socket on which nobody listens, with its directory locked as for
+ * the making of one.  0, also where there is nothing; -1 and errno.
+ */
+int	listener_remove_stale(const char *path);
+
 /* Where it is by default, for vmmctl: empty where there is no place. */
 void	listener_default_path(const char *machine,
 	    char path[CONF_CONTROL_MAX]);

@@ -123,7 +123,6 @@ run_monitor(const struct arguments *args, const struct conf *conf)
 		.conf = conf,
 		.vmmd = absolute("/proc/self/exe", vmmd),
 		.blkd = absolute(args->blkd, blkd),
-		.pid_file = args->pid_file,
 		.running = daemon_detach,
 	};
 	struct monitor_result result;
@@ -134,6 +133,7 @@ run_monitor(const struct arguments *args, const struct conf *conf)
 	if (result.reason != EXITCODE_NONE)
 		return exitcode_of(result.reason, 0);
 	options.ctx = daemon;
+	options.pid_file = daemon_pid_file(daemon);
 	monitor_run(&options, &result);
 	code = exitcode_of(result.reason, result.detail);
 	/* A failed start has said its one sentence. */
@@ -150,6 +150,7 @@ main(int argc, char **argv)
 	static struct conf conf;
 	struct arguments args;
 
+	setproctitle_init(argc, argv, environ);
 	parse_arguments(argc, argv, &args);
 	if (args.vm) {
 		log_open("", LOG_TO_STDERR, LOG_LEVEL_INFO);

@@ -35,6 +35,7 @@
 #include "vmmd/monitor.h"
 #include "vmmd/operator.h"
 #include "vmmd/privilege.h"
+#include "vmmd/sweeper.h"
 #include "vmmd/tty.h"
 #include "vmmd/users.h"
 
@@ -66,6 +67,7 @@ struct monitor {
 	size_t			 ndisks;	/* made so far */
 	struct machine		*machine;	/* NULL: not started */
 	struct listener		 listener;
+	pid_t			 sweeper;
 	struct operator_host	 operator_host;
 	struct operators	*operators;	/* NULL: no control socket */
 	bool			 machine_ready;
@@ -508,7 +510,11 @@ prepare(struct monitor *mon)
 	reason = make_disks(mon);
 	if (reason != EXITCODE_NONE)
 		return reason;
-	return drop_privileges(mon);
+	if ((reason = drop_privileges(mon)) != EXITCODE_NONE)
+		return reason;
+	mon->sweeper = sweeper_start(mon->listener.path,
+	    mon->options->pid_file);
+	return EXITCODE_NONE;
 }
 
 /* All at once: none needs another to get ready. */
@@ -534,6 +540,7 @@ clean_up(struct monitor *mon)
 
 	tty_close(&mon->tty);
 	listener_close(&mon->listener);
+	sweeper_end(mon->sweeper);
 	operator_free(mon->operators);
 	children_free(mon->children);
 	machine_free(mon->machine);

@@ -16,7 +16,7 @@ struct monitor_options {
 	const struct conf *conf;
 	const char	*vmmd;		/* absolute path of this program */
 	const char	*blkd;		/* and of its disk process */
-	const char	*pid_file;	/* NULL: none, or root may remove it */
+	const char	*pid_file;	/* absolute; NULL or empty: none */
 	void		*ctx;
 	/* The guest is about to run its first instruction. */
 	void		(*running)(void *ctx);

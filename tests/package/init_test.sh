@@ -166,6 +166,9 @@ dead_body()
 	all="$pid $(pgrep -P "$pid" | tr '\n' ' ')"
 	kill -9 "$pid"
 	are_gone $all
+	# Its sweeper has removed the pid file; without one it would lie there.
+	vmmd 3 status
+	echo "$pid" >run/vmmd/web.pid
 	vmmd 1 status
 	# The number may be another's by now: never signalled.
 	echo $$ >run/vmmd/web.pid

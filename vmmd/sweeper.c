@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The sweeper.  A process of its own, forked by the monitor: it hears nothing
+ * but the monitor's end, and then removes two names.  It trusts nothing that
+ * lies there: a socket on which somebody listens and a pid file that somebody
+ * holds are another machine's.
+ */
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/log.h"
+#include "vmmd/listener.h"
+#include "vmmd/sweeper.h"
+
+/* --- the child ---------------------------------------------------------- */
+
+/* The images' locks are on descriptors: none of them may live on here. */
+static int
+keep_nothing(void)
+{
+	int null = open("/dev/null", O_RDWR), i;
+
+	if (null == -1)
+		return -1;
+	for (i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+		if (dup2(null, i) == -1)
+			return -1;
+	return close_range(STDERR_FILENO + 1, ~0u, 0);
+}
+
+/* To remove a name its directory's owner needs nothing, or just this. */
+static void
+drop_rights(void)
+{
+	bool over = capng_get_caps_process() == 0 &&
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_DAC_OVERRIDE) == 1;
+
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (over)
+		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+		    CAP_DAC_OVERRIDE, -1);
+	(void)capng_apply(CAPNG_SELECT_CAPS);
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/*
+ * The kernel tells of the parent's end when its descriptors are closed.
+ * Signals of a terminal and of a shutdown are for the monitor.
+ */
+static void
+wait_for_end(pid_t parent)
+{
+	sigset_t all, end;
+	int signo;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigemptyset(&end);
+	sigaddset(&end, SIGUSR1);
+	(void)prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	while (getppid() == parent)
+		(void)sigwait(&end, &signo);
+}
+
+/*
+ * Its lock went with the monitor.  One who has opened it and waits for the
+ * lock looks again whether the name is still there.
+ */
+static void
+remove_pid_file(const char *path)
+{
+	struct stat named, held;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+
+	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+	    fstat(fd, &held) == 0 && lstat(path, &named) == 0 &&
+	    S_ISREG(held.st_mode) && held.st_ino == named.st_ino &&
+	    held.st_dev == named.st_dev)
+		(void)unlink(path);
+}
+
+static void __attribute__((noreturn))
+wait_and_sweep(pid_t parent, const char *socket, const char *pid_file)
+{
+	if (keep_nothing() == -1)
+		_exit(1);
+	setsid();
+	setproctitle("-vmmd: sweeper");
+	drop_rights();
+	wait_for_end(parent);
+	if (socket != NULL && socket[0] != '\0')
+		(void)listener_remove_stale(socket);
+	if (pid_file != NULL && pid_file[0] != '\0')
+		remove_pid_file(pid_file);
+	_exit(0);
+}
+
+/* --- the monitor -------------------------------------------------------- */
+
+pid_t
+sweeper_start(const char *socket, const char *pid_file)
+{
+	pid_t parent = getpid(), pid;
+
+	if ((socket == NULL || socket[0] == '\0') &&
+	    (pid_file == NULL || pid_file[0] == '\0'))
+		return 0;
+	if ((pid = fork()) == 0)
+		wait_and_sweep(parent, socket, pid_file);
+	if (pid != -1)
+		return pid;
+	log_warning("nobody removes the socket and the pid file if vmmd is"
+	    " killed: %s", strerror(errno));
+	return 0;
+}
+
+void
+sweeper_end(pid_t pid)
+{
+	if (pid != 0 && kill(pid, SIGKILL) == 0)
+		(void)waitpid(pid, NULL, 0);
+}
