@@ -82,6 +82,7 @@ open_mmio(struct door *d)
 		.blkd = o->blkd, .path = o->file,
 		.flags = o->direct ? PROTO_DISK_DIRECT : 0,
 		.memory = d->memory, .queue_size = ring_size(o),
+		.poll_us = o->poll_us, .engine = o->engine,
 		.core = o->core[1], .loud = o->loud,
 	};
 	struct blkdproc *p = &d->blkd;
