@@ -71,6 +71,10 @@ static const struct filter_way newfstatat_ways[] = {
 	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
 };
 
+static const struct filter_way statx_ways[] = {
+	FILTER_WAY(FILTER_INT(2, AT_EMPTY_PATH)),
+};
+
 static const struct filter_way ioctl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, BLKDISCARD)),
 	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
@@ -194,6 +198,7 @@ static const struct filter_row rows[] = {
 	/* the start: blkd/attach.c; gone once it serves */
 	START(fstat, "what kind of file a descriptor is"),
 	START_IF(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
+	START_IF(statx, "the size of a memfd"),
 	START_IF(fcntl, "its access mode and seals"),
 	START_IF(getsockopt, "is it the kind of socket"),
 	START(eventfd2, "what wakes a queue thread"),

@@ -94,6 +94,10 @@ static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
 };
 
+static const struct filter_way statx_ways[] = {
+	FILTER_WAY(FILTER_INT(2, AT_EMPTY_PATH)),
+};
+
 static const struct filter_way newfstatat_ways[] = {
 	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
 };
@@ -195,6 +199,7 @@ static const struct filter_row rows[] = {
 	BOTH(close, "a disk's old channel; descriptors that are refused"),
 	BOTH(fstat, "what kind of file a descriptor is"),
 	BOTH_IF(newfstatat, "the same, as glibc's fstat(3) asks for it"),
+	BOTH_IF(statx, "the size of a memfd"),
 	BOTH_IF(fcntl, "its access mode and seals"),
 	BOTH_IF(getsockopt, "is it the kind of socket"),
 	BOTH_IF(setsockopt, "how long a vCPU waits for an answer"),
