@@ -159,6 +159,9 @@ serve(struct queue *q)
 		case SERVE_DRAINED:
 			idle(q, engine);
 			break;
+		case SERVE_REPLAYING:
+			sleep_for(q, engine, 0);
+			break;
 		case SERVE_STALLED:
 			sleep_for(q, engine, q->serve.wait_ns);
 			break;
