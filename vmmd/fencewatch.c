@@ -27,6 +27,8 @@
 #include "vmmd/fencewatch.h"
 
 #define STACK_BYTES	(256u << 10)
+/* What shares the page could move the waiter away: it looks again. */
+#define LOOK_S		5
 
 struct fencewatch {
 	struct state	*state;
@@ -49,6 +51,7 @@ struct fencewatch {
 static bool
 wait_for(struct fencewatch *w, uint32_t *word)
 {
+	const struct timespec look = { LOOK_S, 0 };
 	uint32_t v;
 
 	for (;;) {
@@ -64,7 +67,7 @@ wait_for(struct fencewatch *w, uint32_t *word)
 			    __ATOMIC_SEQ_CST);
 			continue;
 		}
-		syscall(SYS_futex, word, FUTEX_WAIT, v, NULL, NULL, 0);
+		syscall(SYS_futex, word, FUTEX_WAIT, v, &look, NULL, 0);
 	}
 }
 

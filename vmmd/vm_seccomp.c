@@ -148,6 +148,19 @@ static const struct filter_way tgkill_ways[] = {
 	FILTER_WAY(FILTER_INT(2, SIGUSR1)),
 };
 
+/*
+ * What libc's mutexes, conditions and joins need.  Not REQUEUE: it moves
+ * others' waiters, too, and the monitor waits on words in the state; not PI.
+ */
+#define FUTEX_WAY(op) \
+	FILTER_WAY(FILTER_BITS(1, 0xffffffffu & \
+	    ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), (op)))
+static const struct filter_way futex_ways[] = {
+	FUTEX_WAY(FUTEX_WAIT),
+	FUTEX_WAY(FUTEX_WAKE),
+	FUTEX_WAY(FUTEX_WAIT_BITSET),
+};
+
 #define BOTH(sc, why) \
 	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, NULL, 0, why }
 #define BOTH_IF(sc, why) \
@@ -187,7 +200,7 @@ static const struct filter_row rows[] = {
 	BOTH_IF(madvise, "pthread_exit(3) gives its stack back"),
 
 	/* threads */
-	BOTH(futex, "pthread mutexes, conditions, join"),
+	BOTH_IF(futex, "pthread mutexes, conditions, join"),
 	BOTH(rt_sigprocmask, "pthread_create(3), pthread_exit(3)"),
 	BOTH(rt_sigreturn, "return from the signal that leaves KVM_RUN"),
 	BOTH(getpid, "pthread_kill(3)"),

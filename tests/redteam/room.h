@@ -57,6 +57,8 @@ enum room_kind {
 	ROOM_SEALED,		/* as it is, serving */
 	ROOM_LAYERS,		/* all layers but the filter: defence in depth */
 	ROOM_LAYERS_USER,	/* the same, made by an ordinary user */
+	ROOM_SEALED_USER,	/* as it is, of an ordinary user */
+	ROOM_SEALED_CONTAINER,	/* ... whom namespaces are refused */
 };
 
 /*
