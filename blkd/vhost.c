@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "blkd/disk.h"
+#include "blkd/vhost_fault.h"
 #include "blkd/vhost_impl.h"
 #include "shm/gmem.h"
 #include "shm/shared.h"
@@ -37,6 +38,7 @@ finish(struct vhost *v)
 	}
 	vhost_mem_clear(&v->mem);
 	(void)vhost_set_memory(v);
+	vhost_fault_forget();
 	state_unmap(v->disk->journal);
 	v->disk->journal = NULL;
 	v->features = v->protocol = 0;
@@ -293,6 +295,11 @@ vhost_on_event(struct vhost *v)
 
 	(void)eventfd_read(v->eventfd, &n);
 	vhost_ring_look(v);
+	if (vhost_fault_happened() && !v->ending) {
+		log_error("%s: front-end: its memory has shrunk: the"
+		    " connection is closed", v->disk->name);
+		vhost_end(v);
+	}
 	if (v->waiting != NULL)
 		carry_out(v, v->waiting);
 	if (v->ending && vhost_ring_rest_all(v))
@@ -353,7 +360,8 @@ vhost_make(struct disk *disk)
 		v->ring[i].kickslot = v->ring[i].callslot =
 		    v->ring[i].errfd = -1;
 	v->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (v->eventfd != -1 && vhost_ring_make(v) == 0)
+	if (v->eventfd != -1 && vhost_fault_watch(&v->mem, v->eventfd) == 0 &&
+	    vhost_ring_make(v) == 0)
 		return v;
 	vhost_free(v);
 	errno = ENOMEM;
@@ -369,6 +377,7 @@ vhost_free(struct vhost *v)
 	vhost_ring_free(v);
 	vhost_mem_clear(&v->mem);
 	(void)vhost_set_memory(v);
+	(void)vhost_fault_watch(NULL, -1);
 	state_unmap(v->disk->journal);
 	v->disk->journal = NULL;
 	fd_close(&v->eventfd);

@@ -8,6 +8,7 @@
  *	vhost_conn.c		messages out of a stream
  *	vhost_messages.c	the table of messages, and what each does
  *	vhost_ring.c		rings: addresses, descriptors, start and stop
+ *	vhost_inflight.c	the buffer that outlives a blkd
  *	vhost_mem.c		the memory table
  *	vhost_fault.c		memory that shrinks
  *	vhost.c			the life of a connection

@@ -119,6 +119,8 @@ harness_kill(struct vhost_harness *h)
 	kill(h->pid, SIGKILL);
 	if (waitpid(h->pid, &status, 0) == h->pid)
 		h->pid = 0;
+	/* Its child, which dies with it, may listen for a moment yet. */
+	(void)unlink(HARNESS_SOCKET);
 }
 
 bool

@@ -134,6 +134,11 @@ int	vhost_ring_set_err(struct vhost *, unsigned index, int fd);
 /* A queue does not come to rest: is it an eventfd that holds it? */
 void	vhost_ring_unstick(struct vhost *);
 
+/* --- vhost_inflight.c -------------------------------------------------- */
+
+int	vhost_inflight_get(struct vhost *, struct vhost_msg *);
+int	vhost_inflight_set(struct vhost *, struct vhost_msg *);
+
 /* --- vhost.c ----------------------------------------------------------- */
 
 /* Other memory, or none: every ring rests. */

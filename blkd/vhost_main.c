@@ -28,6 +28,7 @@
 #include "blkd/uring.h"
 #include "blkd/vhost.h"
 #include "blkd/vhost_door.h"
+#include "blkd/vhost_fault.h"
 #include "blkd/vhost_main.h"
 #include "blkd/vhost_parent.h"
 #include "config.h"
@@ -122,7 +123,8 @@ open_door(struct start *s)
 	d->signalfd = open_signals();
 	if (fcntl(d->listenfd, F_SETFD, FD_CLOEXEC) == -1 ||
 	    fcntl(d->parentfd, F_SETFD, FD_CLOEXEC) == -1 ||
-	    fd_set_nonblock(d->listenfd, 1) == -1 || d->signalfd == -1) {
+	    fd_set_nonblock(d->listenfd, 1) == -1 || d->signalfd == -1 ||
+	    vhost_fault_install() == -1) {
 		log_error("--inner is for blkd itself");
 		return EX_USAGE;
 	}

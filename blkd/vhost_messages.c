@@ -342,6 +342,9 @@ on_reset_device(struct vhost *v, struct vhost_msg *m)
 	sizeof(struct vhost_mem_single)
 #define TABLE	offsetof(struct vhost_mem_table, m_region), \
 	sizeof(struct vhost_mem_table)
+/* with its padding, or without */
+#define INFLIGHT offsetof(struct vhost_inflight, m_pad), \
+	sizeof(struct vhost_inflight)
 #define CONFIG	VHOST_CONFIG_HEAD, sizeof(struct vhost_config)
 
 #define ROW(n, h, ...)	[VHOST_##n] = { #n, h, __VA_ARGS__ }
@@ -378,6 +381,10 @@ static const struct vhost_rule rules[VHOST_REQUESTS] = {
 	    .needs = VHOST_PROTOCOL(CONFIG)),
 	ROW(SET_CONFIG, on_set_config, CONFIG,
 	    .needs = VHOST_PROTOCOL(CONFIG)),
+	ROW(GET_INFLIGHT_FD, vhost_inflight_get, INFLIGHT,
+	    .needs = VHOST_PROTOCOL(INFLIGHT_SHMFD)),
+	ROW(SET_INFLIGHT_FD, vhost_inflight_set, INFLIGHT, VHOST_FDS_ONE,
+	    .needs = VHOST_PROTOCOL(INFLIGHT_SHMFD)),
 	ROW(RESET_DEVICE, on_reset_device, 0, .still = VHOST_STILL_ALL,
 	    .needs = VHOST_PROTOCOL(RESET_DEVICE)),
 	ROW(GET_MAX_MEM_SLOTS, on_get_max_mem_slots, 0,
@@ -402,8 +409,6 @@ static const struct vhost_rule rules[VHOST_REQUESTS] = {
 	NOT_OFFERED(POSTCOPY_ADVISE),		/* PAGEFAULT: migration */
 	NOT_OFFERED(POSTCOPY_LISTEN),
 	NOT_OFFERED(POSTCOPY_END),
-	NOT_OFFERED(GET_INFLIGHT_FD),
-	NOT_OFFERED(SET_INFLIGHT_FD),
 	NOT_OFFERED(GPU_SET_SOCKET),
 	NOT_OFFERED(VRING_KICK),		/* INBAND_NOTIFICATIONS */
 	NOT_OFFERED(SET_STATUS),		/* STATUS */
