@@ -149,7 +149,7 @@ open_vhost(struct door *d)
 		d->started = 0;
 		return -1;
 	}
-	if (vhostfe_connect(&d->front, o->socket) == -1) {
+	if (vhostfe_connect(&d->front, o->socket, !o->no_inflight) == -1) {
 		warn("%s", o->socket);
 		return -1;
 	}

@@ -60,6 +60,7 @@ usage(void)
 	    "  -t SECONDS  [1]    -u SECONDS before that, not measured [0.2]\n"
 	    "  -n REQUESTS at most         -S SEED\n"
 	    "  -c OURS,THEIRS  cores, -1: any\n"
+	    "  -I without vhost-user's table of requests in flight\n"
 	    "  -D O_DIRECT   -l back-end's log   -j JSON   -o in order\n"
 	    "  -R real-time scheduling of both sides\n"
 	    "  -v verify the data (writes over all of it)\n"
@@ -186,7 +187,8 @@ options_parse(struct options *o, int argc, char **argv)
 		bool		*flag;
 		const char	**string;
 	} simple[] = {
-		{ 'b', NULL, &o->blkd }, { 'f', NULL, &o->file }, { 's', NULL, &o->socket },
+		{ 'b', NULL, &o->blkd }, { 'f', NULL, &o->file }, { 'I', &o->no_inflight, NULL },
+		{ 's', NULL, &o->socket },
 		{ 'D', &o->direct, NULL }, { 'j', &o->json, NULL },
 		{ 'l', &o->loud, NULL }, { 'R', &o->real_time, NULL },
 		{ 'o', &o->sequential, NULL },
@@ -197,7 +199,7 @@ options_parse(struct options *o, int argc, char **argv)
 
 	defaults(o);
 	while ((c = getopt(argc, argv,
-	    "+b:B:c:d:DE:f:jln:op:P:q:Rs:S:t:u:vw")) != -1) {
+	    "+b:B:c:d:DE:f:Ijln:op:P:q:Rs:S:t:u:vw")) != -1) {
 		for (i = 0; i < COUNT(simple) && simple[i].c != c; i++)
 			;
 		if (i == COUNT(simple))

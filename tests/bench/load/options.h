@@ -32,6 +32,7 @@ struct options {
 	bool			 wait;		/* for interrupts; else poll */
 	bool			 verify;	/* the data */
 	bool			 direct;	/* O_DIRECT */
+	bool			 no_inflight;	/* vhost-user's table */
 	bool			 json;
 	bool			 loud;
 	bool			 real_time;	/* both sides */
