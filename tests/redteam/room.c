@@ -38,6 +38,14 @@
 #define NOT_REFUSED	201
 #define WAS_KILLED	202	/* of the monitor between: by SIGSYS */
 
+static const struct room_ring *ring;
+
+void
+room_give_ring(const struct room_ring *given)
+{
+	ring = given;
+}
+
 /* A table that allows everything, for what the other layers do alone. */
 static void
 allow_all(struct filter_row *rows, struct filter_table *table)
@@ -221,11 +229,14 @@ be_inside(const struct try *try, struct outside *out,
 	long rc;
 
 	keep_own(out);
+	if (ring != NULL && ring->make(out) == -1)
+		_exit(NO_ROOM);
 	if (sandbox_enter(policy, &box, &layers, why, sizeof(why)) == -1) {
 		(void)!write(STDERR_FILENO, why, strlen(why));
 		_exit(NO_ROOM);
 	}
 	if (sandbox_limit_file(ROOM_IMAGE_SIZE) == -1 ||
+	    (ring != NULL && ring->enable(out) == -1) ||
 	    sandbox_narrow(box) == -1)
 		_exit(NO_ROOM);
 	rc = try->run != NULL ? try->run(out) :
@@ -403,30 +414,38 @@ count_body(const atf_tc_t *tc)
 	ATF_CHECK(n >= 60);
 }
 
+static void
+add_tries(atf_tp_t *tp, const struct try *try,
+    const struct sandbox_policy *policy, bool vm)
+{
+	for (; try->name != NULL; try++) {
+		add_case(tp, try, ROOM_SEALED, policy, vm);
+		add_case(tp, try, ROOM_SEALED_USER, policy, vm);
+		add_case(tp, try, ROOM_SEALED_CONTAINER, policy, vm);
+		if (vm || try->layers[0] == 0)
+			continue;
+		add_case(tp, try, ROOM_LAYERS, policy, false);
+		if (!try->root_only)
+			add_case(tp, try, ROOM_LAYERS_USER, policy, false);
+	}
+}
+
 void
 room_add_tries(struct atf_tp *tp, const struct sandbox_policy *policy,
     bool vm)
 {
 	static const char *const no_config[] = { NULL };
 	static atf_tc_t count;
-	const struct try *try;
 	size_t i;
 
+	if (ring != NULL) {
+		add_tries(tp, ring->tries, policy, vm);
+		return;
+	}
 	if (atf_is_error(atf_tc_init(&count, "tries__sixty_at_least", NULL,
 	    count_body, NULL, no_config)) ||
 	    atf_is_error(atf_tp_add_tc(tp, &count)))
 		abort();
-	for (i = 0; i < NITEMS(all_tries); i++) {
-		for (try = all_tries[i]; try->name != NULL; try++) {
-			add_case(tp, try, ROOM_SEALED, policy, vm);
-			add_case(tp, try, ROOM_SEALED_USER, policy, vm);
-			add_case(tp, try, ROOM_SEALED_CONTAINER, policy, vm);
-			if (vm || try->layers[0] == 0)
-				continue;
-			add_case(tp, try, ROOM_LAYERS, policy, false);
-			if (!try->root_only)
-				add_case(tp, try, ROOM_LAYERS_USER, policy,
-				    false);
-		}
-	}
+	for (i = 0; i < NITEMS(all_tries); i++)
+		add_tries(tp, all_tries[i], policy, vm);
 }
