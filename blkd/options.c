@@ -20,6 +20,7 @@
 #include "util/sandbox.h"
 
 #define QUEUE_SIZE	256
+#define POLL_US		50	/* as in vmmd.conf(5) */
 #define SOCKET_MODE	0600
 #define CPUS_MAX	1023
 
@@ -293,7 +294,7 @@ options_parse(int argc, char **argv, struct options *o)
 	*o = (struct options) {
 		.fd = -1, .mode = SOCKET_MODE, .block_size = 512,
 		.engine = PROTO_ENGINE_AUTO,
-		.queues = 1, .queue_size = QUEUE_SIZE,
+		.queues = 1, .queue_size = QUEUE_SIZE, .poll_us = POLL_US,
 	};
 	while ((c = getopt_long(argc, argv, "b:c:De:f:g:i:l:m:n:p:Q:q:Rr:s:Tu:Vx:",
 	    longs, NULL)) != -1) {

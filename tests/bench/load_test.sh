@@ -45,7 +45,7 @@ atf_test_case vhost__data_is_right
 vhost__data_is_right_body()
 {
 	truncate -s 8M image
-	over -I -d vhost -s socket -- "$blkd" -s socket -f image
+	over -I -d vhost -s socket -- "$blkd" -s socket -q 1024 -f image
 }
 
 # Its driver follows the protocol as others understand it.
