@@ -26,6 +26,7 @@
 #include "shm/memfd.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/slice.h"
 #include "vmmd/children.h"
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
@@ -576,6 +577,8 @@ monitor_run(const struct monitor_options *options,
 	listener_init(&mon->listener);
 	for (i = 0; i < PROTO_DISKS_MAX; i++)
 		mon->group_fd[i] = -1;
+	/* A guest waits while a disk has no process. */
+	slice_shorten();
 	mon->result.reason = prepare(mon);
 	if (mon->result.reason == EXITCODE_NONE) {
 		start_children(mon);

@@ -18,6 +18,7 @@
 #include "proto/chan.h"
 #include "util/fd.h"
 #include "util/sandbox.h"
+#include "util/slice.h"
 #include "vmmd/spawn.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -145,6 +146,7 @@ child_run(const char *path, const char *const argv[], char *const environment[],
     const struct ends *ends)
 {
 	child_reset_signals();
+	slice_restore();
 	if (child_place_all(ends) == -1)
 		_exit(SPAWN_EXEC_FAILED);
 	setsid();

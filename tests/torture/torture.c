@@ -24,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -36,6 +35,7 @@
 #include "shm/state.h"
 #include "tests/torture/score.h"
 #include "util/log.h"
+#include "util/slice.h"
 #include "vmmd/children.h"
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
@@ -79,7 +79,7 @@ struct torture {
 	uint64_t		 began_ns;
 	uint64_t		 killed_ns;	/* 0: sampled */
 	uint64_t		 ready_ns;	/* of the newest READY */
-	uint64_t		 ready_issued;	/* requests until then */
+	uint64_t		 ready_done;	/* requests completed until then */
 	unsigned		 kills;
 	unsigned		 again;		/* before the last had recovered */
 	unsigned		 respawns;
@@ -195,6 +195,7 @@ start_driver(struct torture *t)
 		err(1, "torture: fork");
 	if (t->driver > 0)
 		return;
+	slice_restore();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -243,7 +244,7 @@ take_sample(struct torture *t)
 		return true;
 	if (t->ready_ns < t->killed_ns ||
 	    shared_load(&t->score->progress_ns) <= t->ready_ns ||
-	    shared_load(&t->score->oldest) < t->ready_issued)
+	    shared_load(&t->score->done) < t->ready_done + SCORE_DEPTH)
 		return false;
 	gap = shared_load(&t->score->gap_ns);
 	t->killed_ns = 0;
@@ -255,19 +256,6 @@ take_sample(struct torture *t)
 		fprintf(stderr, "kill %u: %.3f ms\n", t->kills,
 		    (double)gap / 1e6);
 	return true;
-}
-
-/* Seconds of the day in UTC, to be compared with other programs' logs. */
-static void
-stamp(const struct torture *t, const char *what)
-{
-	struct timespec ts;
-
-	if (!t->o.verbose)
-		return;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	fprintf(stderr, "%s at %lld.%06ld\n", what,
-	    (long long)ts.tv_sec % 86400, ts.tv_nsec / 1000);
 }
 
 static void
@@ -285,7 +273,6 @@ kill_it(struct torture *t)
 		shared_store(&t->score->gap_ns, 0);
 	t->rested = false;
 	t->killed_ns = score_clock();
-	stamp(t, "killed");
 	if (t->o.upgrade)
 		disk_upgrade(t->disk);
 	else
@@ -364,8 +351,7 @@ on_ready(void *ctx, struct disk *disk)
 	uint64_t us;
 
 	t->ready_ns = score_clock();
-	stamp(t, "ready");
-	t->ready_issued = shared_load(&t->score->issued);
+	t->ready_done = shared_load(&t->score->done);
 	if (t->channel != -1)
 		close(t->channel);
 	t->channel = disk_take_channel(disk);
@@ -585,8 +571,6 @@ parse(struct options *o, int argc, char **argv)
 			break;
 		case 'E':
 			o->engine = parse_engine(optarg);
-			/* Only sync has one order. */
-			o->unordered |= o->engine != PROTO_ENGINE_SYNC;
 			break;
 		case 'i':
 			o->image = strtoull(optarg, NULL, 10) << 20;
@@ -643,6 +627,8 @@ main(int argc, char **argv)
 	    LOG_LEVEL_ERROR);
 	printf("seed %llu\n", (unsigned long long)t.o.seed);
 	fflush(stdout);
+	/* As the monitor does; what it starts does not inherit it. */
+	slice_shorten();
 	if (t.o.hurry)
 		score_hurry(1);
 	make(&t);
