@@ -11,16 +11,22 @@
 #ifndef BLKD_FENCE_H
 #define BLKD_FENCE_H
 
+struct fence;
 struct state_fence;
 
 /*
- * Hold it, from now until the thread ends: before the thread touches guest
- * memory or the file.  The state stays mapped until then, or the fence is
- * dropped.  0, or -1 and errno; without it the monitor waits for the
- * reaping of the process.
+ * This thread is to hold it: all that takes a system call.  The state stays
+ * mapped until the thread ends, or the fence is dropped.  NULL and errno;
+ * without it the monitor waits for the reaping of the process.
  */
-int	fence_hold(struct state_fence *);
-/* This thread touches nothing any more: before the state is unmapped. */
-void	fence_drop(void);
+struct fence	*fence_prepare(struct state_fence *);
+/*
+ * From now until the thread that has prepared it ends, it is held: before
+ * that thread touches guest memory or the file, and after nobody else holds
+ * it.  Any thread of the process; NULL is accepted.
+ */
+void		 fence_take(struct fence *);
+/* Its thread touches nothing any more: before the state is unmapped. */
+void		 fence_drop(struct fence *);
 
 #endif /* BLKD_FENCE_H */

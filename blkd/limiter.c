@@ -52,10 +52,7 @@ struct limiter *
 limiter_make(struct state *state, const struct throttle_limits *limits,
     uint64_t (*clock)(void *), void *arg)
 {
-	static const struct throttle_limits none;
-	struct state_levels levels;
 	struct limiter *l;
-	uint64_t now;
 
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return NULL;
@@ -63,14 +60,23 @@ limiter_make(struct state *state, const struct throttle_limits *limits,
 	l->state = state;
 	l->clock = clock != NULL ? clock : monotonic;
 	l->arg = arg;
+	limiter_recover(l, limits);
+	return l;
+}
+
+void
+limiter_recover(struct limiter *l, const struct throttle_limits *limits)
+{
+	static const struct throttle_limits none;
+	struct state_levels levels;
+	uint64_t now = l->clock(l->arg);
+
 	if (limits == NULL)
 		limits = &none;
-	now = l->clock(arg);
 	throttle_init(&l->throttle, limits, now);
-	state_throttle_load(state, &levels);
+	state_throttle_load(l->state, &levels);
 	throttle_load(&l->throttle, &levels, now);
 	l->active = limits_anything(limits);
-	return l;
 }
 
 void

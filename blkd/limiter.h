@@ -20,6 +20,12 @@ struct throttle_limits;
  */
 struct limiter	*limiter_make(struct state *, const struct throttle_limits *,
 		    uint64_t (*clock)(void *), void *arg);
+/*
+ * The same again, for one that was made while a predecessor still changed
+ * the levels.  Before any queue runs.
+ */
+void		 limiter_recover(struct limiter *,
+		    const struct throttle_limits *);
 void		 limiter_free(struct limiter *);	/* NULL is accepted */
 
 /* A limit that is shared with other disks, too; outlives the limiter. */

@@ -47,6 +47,12 @@ struct queue_setup {
 struct queue	*queue_make(const struct disk *, unsigned index, int eventfd);
 
 /*
+ * From now on the thread's fence in the state is its own (fence.h): before
+ * queue_start, once a predecessor is gone.
+ */
+void		 queue_hold(struct queue *);
+
+/*
  * Start serving.  With `recover`, first settle what a predecessor left in
  * the state: the publish record, then the requests in flight, in order;
  * then one interrupt.  Without it the queue is fresh (after a reset).

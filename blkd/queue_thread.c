@@ -42,8 +42,6 @@
 
 #define QUEUE_QUITTING	(QUEUE_POISONED + 1)
 #define QUEUE_STACK	(256u << 10)
-/* Between two looks at a ring whose driver cannot kick. */
-#define QUEUE_NAP_NS	UINT64_C(50000)
 
 struct queue {
 	uint32_t	 condition;	/* shared_load; see above */
@@ -55,6 +53,7 @@ struct queue {
 	pthread_t	 thread;
 	sem_t		 up;		/* the thread has started */
 	int		 error;		/* or cannot: 0 or errno, after up */
+	struct fence	*fence;		/* the thread's; before `up` */
 	struct polling	 polling;
 	struct serve	 serve;
 };
@@ -121,14 +120,6 @@ sleep_for(struct queue *q, unsigned what, uint64_t ns)
 		count_kicks(q);
 }
 
-/* How long to sleep for a kick; 0: until it comes. */
-static uint64_t
-nap(const struct queue *q)
-{
-	return shared_load(&q->serve.disk->polled[q->index]) != 0 ?
-	    QUEUE_NAP_NS : 0;
-}
-
 /*
  * Nothing to take: look on for a while, then ask for a kick and sleep.  How
  * long it was dry decides how long to look the next time.
@@ -140,7 +131,7 @@ idle(struct queue *q, unsigned engine)
 
 	if (!serve_look(&q->serve, q->polling.window_ns) &&
 	    !virtq_kicks_on(&q->serve.vq))
-		sleep_for(q, WAIT_KICK | engine, nap(q));
+		sleep_for(q, WAIT_KICK | engine, 0);
 	if (q->polling.max_ns > 0)
 		polling_learn(&q->polling, serve_clock() - since);
 }
@@ -158,9 +149,6 @@ serve(struct queue *q)
 		switch (r) {
 		case SERVE_DRAINED:
 			idle(q, engine);
-			break;
-		case SERVE_REPLAYING:
-			sleep_for(q, engine, 0);
 			break;
 		case SERVE_STALLED:
 			sleep_for(q, engine, q->serve.wait_ns);
@@ -192,7 +180,8 @@ queue_main(void *arg)
 
 	snprintf(name, sizeof(name), "q%u", q->index);
 	pthread_setname_np(pthread_self(), name);
-	if (fence_hold(&q->serve.disk->state->fence[1 + q->index]) == -1)
+	q->fence = fence_prepare(&q->serve.disk->state->fence[1 + q->index]);
+	if (q->fence == NULL)
 		log_warning("queue %u: no fence: %s", q->index,
 		    strerror(errno));
 	q->error = serve_enter(&q->serve) == -1 ? errno : 0;
@@ -289,6 +278,12 @@ queue_make(const struct disk *disk, unsigned index, int eventfd_)
 	free(q);
 	errno = saved;
 	return NULL;
+}
+
+void
+queue_hold(struct queue *q)
+{
+	fence_take(q->fence);
 }
 
 int

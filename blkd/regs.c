@@ -332,6 +332,15 @@ regs_make(struct disk *disk, int eventfd)
 }
 
 void
+regs_hold(struct regs *r)
+{
+	unsigned i;
+
+	for (i = 0; i < r->disk->queues; i++)
+		queue_hold(r->queue[i].queue);
+}
+
+void
 regs_free(struct regs *r)
 {
 	unsigned i;

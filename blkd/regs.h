@@ -57,6 +57,9 @@ const struct regs_row *regs_row(size_t index);
  */
 struct regs	*regs_make(struct disk *, int eventfd);
 
+/* The predecessor is gone: the fences of the queues are ours (queue_hold). */
+void		 regs_hold(struct regs *);
+
 /*
  * Take the registers from the state and start the queues of a live device.
  * What the state says is checked as if the driver had written it; what is

@@ -37,6 +37,7 @@
 
 enum session_state {
 	WAITING,	/* for ATTACH */
+	STANDING,	/* by: all is ready, the predecessor still serves */
 	RUNNING,	/* is the disk */
 	PAUSING,	/* PAUSE waits for I/O in flight */
 	PAUSED,		/* the queues stand still, registers are answered */
@@ -46,7 +47,9 @@ enum session_state {
 
 /* What follows what; the one setter is set_state. */
 static const unsigned transitions[] = {
-	[WAITING] = PEER_IN(RUNNING) | PEER_IN(PAUSED) | PEER_IN(DETACHING) |
+	[WAITING] = PEER_IN(STANDING) | PEER_IN(RUNNING) | PEER_IN(PAUSED) |
+	    PEER_IN(DETACHING) | PEER_IN(ENDING),
+	[STANDING] = PEER_IN(RUNNING) | PEER_IN(PAUSED) | PEER_IN(DETACHING) |
 	    PEER_IN(ENDING),
 	[RUNNING] = PEER_IN(PAUSING) | PEER_IN(DETACHING) | PEER_IN(ENDING),
 	[PAUSING] = PEER_IN(PAUSED) | PEER_IN(RUNNING) | PEER_IN(DETACHING) |
@@ -79,6 +82,8 @@ struct session {
 	uint32_t		 layers;
 	struct faults		*faults;	/* NULL: none on purpose */
 	struct uring_set	*uring;		/* NULL: none; not ours */
+	struct fence		*fence;		/* the register thread's */
+	bool			 serves;	/* it has taken over */
 	struct disk		 disk;
 	struct regs		*regs;		/* NULL: not attached */
 };
@@ -304,10 +309,12 @@ choose_engine(struct session *s, uint32_t wanted,
 	return -1;
 }
 
-/* From ATTACH to a disk that serves; what fails leaves it to session_free. */
+/*
+ * All of ATTACH that can be done beside a predecessor that serves: nothing
+ * that it or the guest can see.  What fails leaves it to session_free.
+ */
 static int
-become(struct session *s, struct msg *m, uint32_t *replayed,
-    struct attach_failure *failure)
+prepare(struct session *s, struct msg *m, struct attach_failure *failure)
 {
 	uint32_t missing = sandbox_missing(s->layers);
 	char names[SANDBOX_WHY_MAX];
@@ -322,7 +329,7 @@ become(struct session *s, struct msg *m, uint32_t *replayed,
 	}
 	if (attach_disk(m, &s->disk, &mmio, failure) == -1)
 		return -1;
-	if (fence_hold(&s->disk.state->fence[0]) == -1)
+	if ((s->fence = fence_prepare(&s->disk.state->fence[0])) == NULL)
 		log_warning("no fence: %s", strerror(errno));
 	s->disk.faults = s->faults;
 	if (s->faults != NULL && faults_start(s->faults, s->eventfd) == -1) {
@@ -338,9 +345,6 @@ become(struct session *s, struct msg *m, uint32_t *replayed,
 		attach_fail(failure, "the queues cannot be made");
 		return -1;
 	}
-	if (m->attach.m_flags & PROTO_DISK_PAUSED)
-		regs_pause(s->regs);
-	*replayed = regs_recover(s->regs, m->attach.m_incarnation);
 	if (limit_file(s) == -1 ||
 	    sandbox_narrow(s->sandbox) == -1) {
 		attach_fail(failure, "the sandbox cannot be narrowed");
@@ -361,28 +365,72 @@ send_fail(struct session *s, uint32_t sequence,
 	(void)peer_answer(s->control, sequence, PROTO_BLK_FAIL, &m, NULL, 0);
 }
 
+/* The disk is ours: recover, serve, say so. */
+static void
+begin(struct session *s, uint32_t sequence, uint32_t flags,
+    uint32_t incarnation)
+{
+	struct proto_blk_ready ready = { .m_layers = s->layers };
+
+	fence_take(s->fence);
+	regs_hold(s->regs);
+	s->serves = true;
+	if (flags & PROTO_DISK_PAUSED)
+		regs_pause(s->regs);
+	ready.m_replayed = regs_recover(s->regs, incarnation);
+	ready.m_capacity = shared_load(&s->disk.sectors);
+	ready.m_engine = s->disk.engine == &engine_uring ?
+	    PROTO_ENGINE_URING : PROTO_ENGINE_SYNC;
+	set_state(s, flags & PROTO_DISK_PAUSED ? PAUSED : RUNNING);
+	(void)peer_answer(s->control, sequence, PROTO_BLK_READY, &ready,
+	    NULL, 0);
+	log_info("ready: %llu sectors, %u queues, %u requests run again",
+	    (unsigned long long)ready.m_capacity, s->disk.queues,
+	    ready.m_replayed);
+}
+
 static void
 on_attach(void *arg, struct msg *m)
 {
 	struct session *s = arg;
 	struct attach_failure failure;
-	struct proto_blk_ready ready = { .m_layers = s->layers };
+	bool standby = (m->attach.m_flags & PROTO_DISK_STANDBY) != 0;
 
-	setproctitle("-blkd: %s", m->attach.m_name);
-	if (become(s, m, &ready.m_replayed, &failure) == -1) {
+	if (!standby)
+		setproctitle("-blkd: %s", m->attach.m_name);
+	if (prepare(s, m, &failure) == -1) {
+		send_fail(s, m->hdr.m_sequence, &failure);
+		end(s, EX_CONFIG);
+	} else if (standby) {
+		set_state(s, STANDING);
+		answer(s->control, m->hdr.m_sequence, PROTO_BLK_STANDING);
+	} else
+		begin(s, m->hdr.m_sequence, m->attach.m_flags,
+		    m->attach.m_incarnation);
+}
+
+/* What may have changed while it stood by is looked at again. */
+static void
+on_take_over(void *arg, struct msg *m)
+{
+	struct session *s = arg;
+	struct attach_failure failure;
+	struct throttle_limits limits;
+	int64_t bytes = backing_size(s->disk.backing);
+
+	attach_limits(&m->take_over.m_limits, &limits);
+	if (bytes == -1 || throttle_check(&limits) != NULL) {
+		attach_fail(&failure, bytes == -1 ? "the backing has no size" :
+		    "the limits cannot be set");
 		send_fail(s, m->hdr.m_sequence, &failure);
 		end(s, EX_CONFIG);
 		return;
 	}
-	ready.m_capacity = shared_load(&s->disk.sectors);
-	ready.m_engine = s->disk.engine == &engine_uring ?
-	    PROTO_ENGINE_URING : PROTO_ENGINE_SYNC;
-	set_state(s, m->attach.m_flags & PROTO_DISK_PAUSED ? PAUSED : RUNNING);
-	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_READY,
-	    &ready, NULL, 0);
-	log_info("ready: %llu sectors, %u queues, %u requests run again",
-	    (unsigned long long)ready.m_capacity, s->disk.queues,
-	    ready.m_replayed);
+	s->disk.sectors = disk_sectors(&s->disk, bytes);
+	limiter_recover(s->disk.limiter, &limits);
+	begin(s, m->hdr.m_sequence, m->take_over.m_flags,
+	    m->take_over.m_incarnation);
+	setproctitle("-blkd: %s", s->disk.name);
 }
 
 /* Faults on purpose: the memory in which a predecessor may have left some. */
@@ -414,9 +462,6 @@ on_fault(void *arg, struct msg *m)
 		faulted.m_errno = faults_command(s->faults,
 		    &m->fault.m_fault);
 		faults_list(s->faults, faulted.m_row);
-		/* Queues that run write what no rule holds any more. */
-		if (m->fault.m_fault.m_action == PROTO_FAULT_CLEAR)
-			regs_nudge(s->regs);
 	}
 	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_FAULTED,
 	    &faulted, NULL, 0);
@@ -508,7 +553,9 @@ on_ping(void *arg, struct msg *m)
 
 static const struct peer_rule control_rules[] = {
 	{ PROTO_BLK_ATTACH, PEER_IN(WAITING), on_attach },
-	{ PROTO_BLK_DETACH, PEER_IN(WAITING) | ATTACHED, on_detach },
+	{ PROTO_BLK_TAKE_OVER, PEER_IN(STANDING), on_take_over },
+	{ PROTO_BLK_DETACH, PEER_IN(WAITING) | PEER_IN(STANDING) | ATTACHED,
+	    on_detach },
 	{ PROTO_BLK_PAUSE, PEER_IN(RUNNING), on_pause },
 	{ PROTO_BLK_RESUME, PEER_IN(PAUSING) | PEER_IN(PAUSED), on_resume },
 	{ PROTO_BLK_PING, PEER_ANY, on_ping },
@@ -569,7 +616,7 @@ session_make(struct event_base *base, int control, struct uring_set *uring)
 static int
 finish(struct session *s)
 {
-	if (s->status != EX_OK || s->regs == NULL || s->disk.readonly)
+	if (s->status != EX_OK || !s->serves || s->disk.readonly)
 		return s->status;
 	if ((s->faults != NULL && engine_fault_settle(&s->disk) == -1) ||
 	    backing_flush(s->disk.backing) == -1) {
@@ -608,7 +655,7 @@ session_free(struct session *s)
 	/* I/O that outlives blkd still uses the disk: the kernel ends both. */
 	if (s->regs == NULL || regs_is_quiet(s->regs)) {
 		regs_free(s->regs);
-		fence_drop();
+		fence_drop(s->fence);
 		attach_release(&s->disk);
 		faults_close(s->faults);
 		fd_close(&s->eventfd);

@@ -20,6 +20,7 @@ struct msg {
 		struct proto_fail		fail;
 		struct proto_blk_replace	replace;
 		struct proto_blk_limits		limits;
+		struct proto_blk_take_over	take_over;
 		struct proto_blk_resized	resized;
 		struct proto_blk_fault		fault;
 		struct proto_blk_faulted	faulted;

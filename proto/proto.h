@@ -51,6 +51,7 @@ enum proto_type {
 	PROTO_BLK_RESIZE	= 106,
 	PROTO_BLK_FAULTS	= 107,
 	PROTO_BLK_FAULT		= 108,
+	PROTO_BLK_TAKE_OVER	= 109,
 
 	PROTO_BLK_READY		= 200,
 	PROTO_BLK_FAIL		= 201,
@@ -61,6 +62,7 @@ enum proto_type {
 	PROTO_BLK_LIMITED	= 206,
 	PROTO_BLK_RESIZED	= 207,
 	PROTO_BLK_FAULTED	= 208,
+	PROTO_BLK_STANDING	= 209,
 
 	PROTO_MMIO_READ		= 300,
 	PROTO_MMIO_DATA		= 301,
@@ -95,7 +97,7 @@ static_assert(sizeof(struct proto_header) == 16, "header is 16 bytes");
 
 /*
  * A message that is its type alone: DETACH, PAUSE, RESUME, PING, RESIZE,
- * FAULTS, LIMITED, VM_RUN, VM_STOP, MMIO_ACK.
+ * FAULTS, LIMITED, STANDING, VM_RUN, VM_STOP, MMIO_ACK.
  */
 struct proto_empty {
 	struct proto_header	m_hdr;
@@ -109,9 +111,11 @@ enum proto_disk_flag {
 	PROTO_DISK_DIRECT	= 1u << 2,	/* backing opened O_DIRECT */
 	PROTO_DISK_PAUSED	= 1u << 3,	/* take nothing before RESUME */
 	PROTO_DISK_GROUP	= 1u << 4,	/* a group's page is among the fds */
+	PROTO_DISK_STANDBY	= 1u << 5,	/* wait for TAKE_OVER */
 };
 #define PROTO_DISK_FLAGS	(PROTO_DISK_READONLY | PROTO_DISK_STRICT | \
-	PROTO_DISK_DIRECT | PROTO_DISK_PAUSED | PROTO_DISK_GROUP)
+	PROTO_DISK_DIRECT | PROTO_DISK_PAUSED | PROTO_DISK_GROUP | \
+	PROTO_DISK_STANDBY)
 
 /*
  * Descriptors of ATTACH, in this order; m_queues kicks follow, and with
@@ -156,7 +160,10 @@ enum proto_engine {
 	PROTO_ENGINE_LAST	= PROTO_ENGINE_AUTO,
 };
 
-/* "Become this disk."  Answered by READY or FAIL. */
+/*
+ * "Become this disk."  Answered by READY or FAIL; with STANDBY, by STANDING
+ * as soon as all that can be done beside a predecessor is done.
+ */
 struct proto_blk_attach {
 	struct proto_header	m_hdr;
 	char		m_name[PROTO_NAME_MAX];	/* for the log and the title */
@@ -176,6 +183,18 @@ struct proto_blk_attach {
 	uint32_t	m_engine;	/* enum proto_engine */
 };
 static_assert(sizeof(struct proto_blk_attach) == 208, "no padding");
+
+/*
+ * "The predecessor is gone: recover what it left, and serve."  What may have
+ * changed since ATTACH comes again.  Answered by READY or FAIL.
+ */
+struct proto_blk_take_over {
+	struct proto_header	m_hdr;
+	uint32_t	m_flags;	/* PROTO_DISK_PAUSED or 0 */
+	uint32_t	m_incarnation;
+	struct proto_limits m_limits;
+};
+static_assert(sizeof(struct proto_blk_take_over) == 64, "no padding");
 
 /* "Other limits from now on."  Answered by LIMITED. */
 struct proto_blk_limits {

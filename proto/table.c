@@ -86,6 +86,16 @@ valid_attach(const void *packet, size_t nfds)
 }
 
 static bool
+valid_take_over(const void *packet, size_t nfds)
+{
+	const struct proto_blk_take_over *m = packet;
+
+	(void)nfds;
+	return KNOWN_BITS(m->m_flags, PROTO_DISK_PAUSED) &&
+	    proto_limits_valid(&m->m_limits);
+}
+
+static bool
 valid_limits(const void *packet, size_t nfds)
 {
 	const struct proto_blk_limits *m = packet;
@@ -356,6 +366,7 @@ static const struct proto_fact facts[] = {
 	FACT(BLK_RESIZE, proto_empty),
 	FACT(BLK_FAULTS, proto_empty, FDS(1, 1)),
 	FACT(BLK_FAULT, proto_blk_fault, .valid = valid_fault),
+	FACT(BLK_TAKE_OVER, proto_blk_take_over, .valid = valid_take_over),
 
 	FACT(BLK_READY, proto_blk_ready, .valid = valid_ready),
 	FACT(BLK_FAIL, proto_fail, .valid = valid_fail),
@@ -366,6 +377,7 @@ static const struct proto_fact facts[] = {
 	FACT(BLK_LIMITED, proto_empty),
 	FACT(BLK_RESIZED, proto_blk_resized),
 	FACT(BLK_FAULTED, proto_blk_faulted, .valid = valid_faulted),
+	FACT(BLK_STANDING, proto_empty),
 
 	FACT(MMIO_READ, proto_mmio_read, .valid = valid_mmio_read),
 	FACT(MMIO_DATA, proto_mmio_data),

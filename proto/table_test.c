@@ -173,6 +173,8 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_LIMITS, limits.m_limits.m_ops_rate, PROTO_LIMIT_MAX + 1);
 	SPOIL(BLK_ATTACH, attach.m_limits.m_bytes_burst, 1);
 	SPOIL(BLK_LIMITS, limits.m_limits.m_ops_burst, 1);
+	SPOIL(BLK_TAKE_OVER, take_over.m_flags, PROTO_DISK_STANDBY);
+	SPOIL(BLK_TAKE_OVER, take_over.m_limits.m_ops_burst, 1);
 	SPOIL(BLK_LIMITS, limits.m_limits.m_bytes_rate, UINT64_MAX);
 	SPOIL(BLK_FAULT, fault.m_fault.m_id, 0);
 	SPOIL(BLK_FAULT, fault.m_fault.m_action, 0);
