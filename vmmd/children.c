@@ -7,11 +7,14 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -201,16 +204,58 @@ child_kill(struct child *c)
 		kill(c->pid, SIGKILL);
 }
 
+/* It is the last thread that takes the memory apart, whichever that is. */
+static void
+set_policy(pid_t pid, int policy)
+{
+	const struct sched_param param = { .sched_priority = 0 };
+	struct dirent *entry;
+	char path[64];
+	pid_t tid;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	if ((dir = opendir(path)) == NULL)
+		return;
+	while ((entry = readdir(dir)) != NULL) {
+		/* "." and "..": 0, which would be the monitor. */
+		if ((tid = (pid_t)strtol(entry->d_name, NULL, 10)) > 0)
+			(void)sched_setscheduler(tid, policy, &param);
+	}
+	closedir(dir);
+}
+
 /*
- * Each child is a session, and so a group, of its own: all threads of it are
- * meant.  Where that is refused it competes with its successor for a while.
+ * A CPU that SCHED_IDLE is on counts as idle for who wakes up.  But only
+ * root can take it back, and on a busy host it would last: others take a
+ * lower priority.  Root without CAP_SYS_NICE changes nothing.
  */
 void
 child_bury(struct child *c)
 {
+	const struct sched_param param = { .sched_priority = 0 };
+
 	child_kill(c);
-	if (c->pid != -1)
+	if (c->pid == -1)
+		return;
+	if (geteuid() == 0)
+		(void)sched_setscheduler(c->pid, SCHED_IDLE, &param);
+	else
 		(void)setpriority(PRIO_PGRP, (id_t)c->pid, 19);
+}
+
+void
+child_give_way(struct child *c)
+{
+	if (c->pid != -1 && geteuid() == 0)
+		set_policy(c->pid, SCHED_IDLE);
+}
+
+void
+child_hasten(struct child *c)
+{
+	if (c->pid != -1 && geteuid() == 0)
+		set_policy(c->pid, SCHED_OTHER);
 }
 
 void

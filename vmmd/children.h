@@ -50,8 +50,14 @@ pid_t		 child_pid(const struct child *);
 struct peer	*child_peer(const struct child *);
 /* SIGKILL; `gone` follows. */
 void		 child_kill(struct child *);
-/* The same, of one that nobody waits for: what is left has no hurry. */
+/*
+ * The same, of one with a successor: what is left of it gives way to others;
+ * its main thread at once, all of them by child_give_way, which takes longer.
+ * Until child_hasten: on a busy host it would not be reaped for long.
+ */
 void		 child_bury(struct child *);
+void		 child_give_way(struct child *);
+void		 child_hasten(struct child *);
 void		 child_on_ended(void *child, const struct peer_end *);
 
 /* "signal 9 (Killed)" or "exit code 1". */

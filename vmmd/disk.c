@@ -174,7 +174,8 @@ disk_is_ready(const struct disk *d)
 bool
 disk_is_gone(const struct disk *d)
 {
-	return d->state == DISK_GONE && d->spare == NULL && d->corpse == NULL;
+	return d->state == DISK_GONE && d->spare == NULL &&
+	    disk_child_all_reaped(d);
 }
 
 int

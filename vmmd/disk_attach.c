@@ -15,14 +15,16 @@
 #include <event2/event.h>
 
 #include "proto/chan.h"
+#include "proto/peer.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/sandbox.h"
 #include "vmmd/children.h"
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
 #include "vmmd/disk_impl.h"
 #include "vmmd/diskfds.h"
-#include "util/imagelock.h"
+#include "vmmd/imagelock.h"
 
 /* Milliseconds. */
 #define ATTACH_MS	5000	/* for READY, after ATTACH */
@@ -30,6 +32,48 @@
 #define FENCE_MIN_MS	1	/* between two tries for the lock */
 #define FENCE_MAX_MS	64
 #define FENCE_QUICK	64	/* tries, before they become rare */
+#define CORPSE_MS	20	/* that a corpse gives way after READY */
+
+/* A spare may write up to where the image ended when it was told. */
+static bool
+fits(struct disk *d)
+{
+	struct stat st;
+
+	if (fstat(d->fds.image.path_fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size <= d->file_bytes)
+		return true;
+	if (sandbox_raise_file(child_pid(d->child), (uint64_t)st.st_size) == -1)
+		return false;
+	d->file_bytes = (uint64_t)st.st_size;
+	return true;
+}
+
+/* The spare becomes the one; false: there is none that is of use. */
+static bool
+take_spare(struct disk *d)
+{
+	struct disk_parts *parts = &d->spare_parts;
+
+	d->stands = d->spare_stands;
+	fd_close(&d->next_fd);
+	if ((d->child = disk_spare_take(d)) == NULL)
+		return false;
+	if (!d->stands)
+		return true;
+	fd_close(&d->backing_fd);
+	d->backing_fd = fd_move(&parts->backing_fd);
+	d->next_fd = fd_move(&parts->channel_fd);
+	d->file_bytes = parts->file_bytes;
+	if (fits(d))
+		return true;
+	/* Another one measures anew. */
+	disk_spare_refuse(d, d->child);
+	d->child = NULL;
+	fd_close(&d->backing_fd);
+	fd_close(&d->next_fd);
+	return false;
+}
 
 enum disk_event
 disk_attach_spawn(struct disk *d)
@@ -37,8 +81,10 @@ disk_attach_spawn(struct disk *d)
 	d->fence_ms = FENCE_MIN_MS;
 	d->fence_tries = 0;
 	d->said = false;
-	if ((d->child = disk_spare_take(d)) == NULL)
+	if (!take_spare(d)) {
+		d->stands = false;
 		d->child = disk_child_start(d, false);
+	}
 	if (d->child == NULL) {
 		log_error("disk %s: cannot start %s: %s", d->conf->name,
 		    d->host->blkd, strerror(errno));
@@ -73,7 +119,8 @@ disk_attach_lock(struct disk *d)
 	 * requests in a ring outlive them, and the lock tells of those.
 	 */
 	fd_close(&d->corpse_fd);
-	if (d->corpse != NULL && d->engine == PROTO_ENGINE_SYNC && (d->corpse_fd = fcntl(d->backing_fd,
+	if (!disk_child_all_reaped(d) && d->engine == PROTO_ENGINE_SYNC &&
+	    (d->corpse_fd = fcntl(d->backing_fd,
 	    F_DUPFD_CLOEXEC, 0)) != -1)
 		return ON_LOCKED;
 	if (++d->fence_tries == FENCE_QUICK)
@@ -86,52 +133,122 @@ disk_attach_lock(struct disk *d)
 }
 
 static int
-send_attach(struct disk *d, int mmio)
+send_attach(struct disk *d, struct child *child,
+    const struct diskfds_attach *one, uint64_t *file_bytes)
 {
-	const struct diskfds_attach one = {
+	struct stat st;
+
+	/* Before it looks itself: what grows in between is not counted. */
+	*file_bytes = fstat(one->backing, &st) == -1 ? 0 :
+	    S_ISREG(st.st_mode) ? (uint64_t)st.st_size : UINT64_MAX;
+	return diskfds_send_attach(&d->fds, d->host, d->conf,
+	    child_peer(child), one);
+}
+
+void
+disk_attach_close(struct disk_parts *parts)
+{
+	fd_close(&parts->backing_fd);
+	fd_close(&parts->channel_fd);
+}
+
+int
+disk_attach_stand_by(struct disk *d, struct child *child,
+    struct disk_parts *parts)
+{
+	int ret, ends[2];
+	struct diskfds_attach one = {
+		.engine = d->engine, .standby = true, .limits = &d->limits,
+	};
+
+	disk_attach_close(parts);
+	if ((parts->backing_fd = image_reopen(&d->fds.image)) == -1)
+		return -1;
+	if (chan_pair(ends) == -1) {
+		disk_attach_close(parts);
+		return -1;
+	}
+	parts->channel_fd = ends[0];
+	one.backing = parts->backing_fd;
+	one.mmio = ends[1];
+	ret = send_attach(d, child, &one, &parts->file_bytes);
+	close(ends[1]);
+	if (ret == -1)
+		disk_attach_close(parts);
+	return ret;
+}
+
+/* Rings end last of all: then the successor waits for the corpse. */
+static void
+each_corpse(struct disk *d, void (*act)(struct child *))
+{
+	size_t i;
+
+	for (i = 0; i < DISK_CORPSES_MAX && d->engine == PROTO_ENGINE_SYNC; i++)
+		if (d->corpse[i].child != NULL)
+			act(d->corpse[i].child);
+}
+
+static int
+send_take_over(struct disk *d)
+{
+	struct proto_blk_take_over m = {
+		.m_flags = d->paused ? PROTO_DISK_PAUSED : 0,
+		.m_incarnation = d->incarnation,
+		.m_limits = d->limits,
+	};
+
+	d->channel_fd = fd_move(&d->next_fd);
+	return peer_send(child_peer(d->child), PROTO_BLK_TAKE_OVER, &m, NULL,
+	    0) == 0 ? -1 : 0;
+}
+
+static int
+send_whole(struct disk *d)
+{
+	struct diskfds_attach one = {
 		.backing = d->backing_fd,
-		.mmio = mmio,
 		.incarnation = d->incarnation,
 		.engine = d->engine,
 		.paused = d->paused,
 		.limits = &d->limits,
 	};
-	struct stat st;
+	int ret, ends[2];
 
-	/* Before it looks itself: what grows in between is not counted. */
-	d->file_bytes = fstat(d->backing_fd, &st) == -1 ? 0 :
-	    S_ISREG(st.st_mode) ? (uint64_t)st.st_size : UINT64_MAX;
-	d->told_paused = d->paused;
-	return diskfds_send_attach(&d->fds, d->host, d->conf,
-	    child_peer(d->child), &one);
+	if (chan_pair(ends) == -1)
+		return -1;
+	d->channel_fd = ends[0];
+	one.mmio = ends[1];
+	ret = send_attach(d, d->child, &one, &d->file_bytes);
+	close(ends[1]);
+	return ret;
 }
 
 enum disk_event
 disk_attach_send(struct disk *d)
 {
 	unsigned ms;
-	int ends[2];
 
 	fd_close(&d->channel_fd);
-	if (chan_pair(ends) == -1) {
+	d->told_paused = d->paused;
+	/* A failure shows as the end of the channel or of the process. */
+	if ((d->stands ? send_take_over(d) : send_whole(d)) == 0)
+		d->incarnation++;
+	else if (d->channel_fd == -1) {
 		log_error("disk %s: cannot make a channel: %s",
 		    d->conf->name, strerror(errno));
 		return ON_BROKEN;
 	}
-	d->channel_fd = ends[0];
-	/* A failure shows as the end of the channel or of the process. */
-	if (send_attach(d, ends[1]) == 0)
-		d->incarnation++;
-	close(ends[1]);
 	/* From here the description, and so the lock, is the blkd's alone. */
 	fd_close(&d->backing_fd);
+	each_corpse(d, child_give_way);
 	ms = d->host->attach_ms != 0 ? d->host->attach_ms : ATTACH_MS;
 	disk_life_arm(d, d->hurry ? ms : ms * PATIENCE);
 	return ON_NOTHING;
 }
 
 /*
- * The lock is given back: the description of the one that serves gets it.  A
+ * The lock may be given back: the description of the one that serves gets it.  A
  * child between fork and exec may have a copy of the old one for a moment.
  */
 static void
@@ -142,12 +259,15 @@ on_corpse_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (d->corpse != NULL || d->corpse_fd == -1)
+	each_corpse(d, child_hasten);
+	if (d->corpse_fd == -1)
 		return;
 	if (imagelock_take(d->corpse_fd, IMAGELOCK_FENCE,
 	    d->fds.image.readonly) == -1) {
 		if (errno == EAGAIN) {
-			event_add(d->corpse_timer, &soon);
+			/* Another corpse will say when it is gone. */
+			if (disk_child_all_reaped(d))
+				event_add(d->corpse_timer, &soon);
 			return;
 		}
 		log_error("disk %s: cannot lock the image %s again: %s",
@@ -162,9 +282,19 @@ disk_attach_relock(struct disk *d)
 	on_corpse_timer(-1, 0, d);
 }
 
+void
+disk_attach_hasten(struct disk *d)
+{
+	const struct timeval soon = { 0, CORPSE_MS * 1000 };
+
+	if (!disk_child_all_reaped(d))
+		event_add(d->corpse_timer, &soon);
+}
+
 int
 disk_attach_init(struct disk *d)
 {
+	d->next_fd = d->spare_parts.backing_fd = d->spare_parts.channel_fd = -1;
 	d->corpse_timer = evtimer_new(d->host->base, on_corpse_timer, d);
 	return d->corpse_timer == NULL ? -1 : 0;
 }
@@ -172,6 +302,8 @@ disk_attach_init(struct disk *d)
 void
 disk_attach_free(struct disk *d)
 {
+	disk_attach_close(&d->spare_parts);
+	fd_close(&d->next_fd);
 	if (d->corpse_timer != NULL)
 		event_free(d->corpse_timer);
 }

@@ -133,8 +133,9 @@ disk_child_fence_down(void *ctx)
 {
 	struct disk *d = ctx;
 
-	/* One corpse at a time; the end has no hurry. */
-	if (d->child != NULL && d->corpse == NULL && !d->stopping)
+	/* Not without bounds; the end has no hurry. */
+	if (d->child != NULL && disk_child_corpse(d, NULL) != NULL &&
+	    !d->stopping)
 		disk_life_handle(d, ON_FENCED);
 }
 
@@ -147,13 +148,36 @@ log_end(const struct disk *d, int status)
 	log_warning("disk %s: blkd ended: %s", d->conf->name, text);
 }
 
-static void
-corpse_is_gone(struct disk *d, int status)
+struct disk_corpse *
+disk_child_corpse(struct disk *d, const struct child *child)
 {
-	if (!d->renewed)
+	size_t i;
+
+	for (i = 0; i < DISK_CORPSES_MAX; i++) {
+		if (d->corpse[i].child == child)
+			return &d->corpse[i];
+	}
+	return NULL;
+}
+
+bool
+disk_child_all_reaped(const struct disk *d)
+{
+	size_t i;
+
+	for (i = 0; i < DISK_CORPSES_MAX; i++) {
+		if (d->corpse[i].child != NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+corpse_is_gone(struct disk *d, struct disk_corpse *corpse, int status)
+{
+	if (!corpse->renewed)
 		log_end(d, status);
-	d->renewed = false;
-	d->corpse = NULL;
+	*corpse = (struct disk_corpse) { .child = NULL };
 	disk_attach_relock(d);
 }
 
@@ -161,12 +185,13 @@ static void
 on_gone(void *owner, struct child *child, int status)
 {
 	struct disk *d = owner;
+	struct disk_corpse *corpse;
 	bool orderly = d->state == DISK_DETACHING && status == 0;
 	bool boxed = !WIFEXITED(status) || WEXITSTATUS(status) != EX_NOPERM;
 
 	if (child != d->child) {
-		if (child == d->corpse)
-			corpse_is_gone(d, status);
+		if ((corpse = disk_child_corpse(d, child)) != NULL)
+			corpse_is_gone(d, corpse, status);
 		else
 			disk_spare_lost(d);
 		disk_life_tell_gone(d);
@@ -194,6 +219,8 @@ static const struct peer_rule blkd_rules[] = {
 	{ PROTO_BLK_READY, ALIVE & ~PEER_IN(DISK_RUNNING), on_ready },
 	{ PROTO_BLK_FAIL, ALIVE | PEER_IN(DISK_LOCKING), on_fail },
 	{ PROTO_BLK_PONG, ALIVE | PEER_IN(DISK_LOCKING), disk_watch_on_pong },
+	{ PROTO_BLK_STANDING, ALIVE | PEER_IN(DISK_LOCKING),
+	    disk_spare_on_standing },
 	{ PROTO_BLK_REPLACE, ALIVE & ~PEER_IN(DISK_ATTACHING), on_replace },
 	{ PROTO_BLK_PAUSED, SERVED, disk_command_on_done },
 	{ PROTO_BLK_RESUMED, SERVED, disk_command_on_done },

@@ -57,6 +57,16 @@ struct disk_command {
 	struct proto_fault	 fault;		/* of PROTO_VERB_FAULT */
 };
 
+/* More deaths at once than this wait for the reaping of one. */
+#define DISK_CORPSES_MAX	4
+
+/* What a blkd is given that no other has. */
+struct disk_parts {
+	int			 backing_fd;	/* its description of the image */
+	int			 channel_fd;	/* the vm's end */
+	uint64_t		 file_bytes;	/* that it may write up to */
+};
+
 struct disk {
 	const struct disk_host	*host;
 	const struct conf_disk	*conf;
@@ -68,12 +78,16 @@ struct disk {
 	/* Beside it: disk_spare.c. */
 	struct child		*spare;		/* waits; NULL: none */
 	struct event		*spare_timer;
-	bool			 spare_waits;	/* it has answered */
+	bool			 spare_waits;	/* it can take over */
+	bool			 spare_stands;	/* it was told to stand by */
+	struct disk_parts	 spare_parts;	/* then */
 	bool			 spare_stale;	/* of an old program: killed */
 	bool			 upgrading;	/* the next spare takes over */
-	struct child		*corpse;	/* fenced, not yet reaped */
-	bool			 renewed;	/* the corpse was asked to go */
-	int			 corpse_fd;	/* for the lock it still has */
+	struct disk_corpse {
+		struct child	*child;	/* fenced, not yet reaped; or NULL */
+		bool		 renewed;	/* it was asked to go */
+	}			 corpse[DISK_CORPSES_MAX];
+	int			 corpse_fd;	/* for the lock one still has */
 	struct event		*corpse_timer;	/* the next try for that */
 	struct fencewatch	*fence;
 
@@ -88,6 +102,8 @@ struct disk {
 	enum proto_engine	 engine;
 
 	/* Of the newest incarnation. */
+	bool			 stands;	/* by: TAKE_OVER, not ATTACH */
+	int			 next_fd;	/* then: the vm's end */
 	int			 backing_fd;	/* until it is attached */
 	int			 channel_fd;	/* the vm's end, until taken */
 	uint32_t		 incarnation;
@@ -139,13 +155,26 @@ void	disk_attach_free(struct disk *);
 enum disk_event disk_attach_spawn(struct disk *);
 enum disk_event disk_attach_lock(struct disk *);
 enum disk_event disk_attach_send(struct disk *);
+/*
+ * A blkd beside the one that serves: all that can be done before it takes
+ * over.  -1: it is left as it was.
+ */
+int	disk_attach_stand_by(struct disk *, struct child *,
+	    struct disk_parts *);
+void	disk_attach_close(struct disk_parts *);
 /* The corpse is reaped: the lock that it had is its successor's. */
 void	disk_attach_relock(struct disk *);
+/* The successor serves: the corpse need not give way to it any more. */
+void	disk_attach_hasten(struct disk *);
 
 /* --- disk_child.c --------------------------------------------------------- */
 
 /* Start a blkd that waits for ATTACH.  NULL and errno. */
 struct child *disk_child_start(struct disk *, bool spare);
+/* The place of one, or of none (NULL); NULL: there is none. */
+struct disk_corpse *disk_child_corpse(struct disk *, const struct child *);
+/* Is none left? */
+bool	disk_child_all_reaped(const struct disk *);
 /* Nothing of the blkd can reach the image or the guest: fencewatch.h. */
 void	disk_child_fence_down(void *disk);
 
@@ -157,10 +186,14 @@ void	disk_spare_free(struct disk *);
 void	disk_spare_want(struct disk *);
 /* The one that waits: the caller's; NULL: none. */
 struct child *disk_spare_take(struct disk *);
+/* The one that was taken is of no use: it is killed. */
+void	disk_spare_refuse(struct disk *, struct child *);
 /* It is gone, or it is of no use. */
 void	disk_spare_lost(struct disk *);
 /* It has answered: its sandbox is closed. */
 void	disk_spare_on_pong(struct disk *);
+/* It stands by. */
+void	disk_spare_on_standing(void *child, struct msg *);
 /* None is wanted any more. */
 void	disk_spare_end(struct disk *);
 

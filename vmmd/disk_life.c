@@ -74,6 +74,7 @@ do_run(struct disk *d)
 		log_warning("disk %s: cannot watch its blkd's fence: %s",
 		    d->conf->name, strerror(errno));
 	disk_watch_start(d);
+	disk_attach_hasten(d);
 	disk_spare_want(d);
 	d->host->ready(d->host->ctx, d);
 	disk_command_go(d);
@@ -103,12 +104,19 @@ do_detach(struct disk *d)
 
 /* Killed it is already, or it exits, unless it lies. */
 static void
-bury(struct disk *d)
+bury(struct disk *d, bool renewed)
 {
-	d->corpse = d->child;
+	struct disk_corpse *corpse = disk_child_corpse(d, NULL);
+
+	corpse->child = d->child;
+	corpse->renewed = renewed;
 	d->child = NULL;
-	peer_set_state(child_peer(d->corpse), DISK_DYING);
-	child_bury(d->corpse);
+	peer_set_state(child_peer(corpse->child), DISK_DYING);
+	/* Rings end last of all: then the successor waits for the corpse. */
+	if (d->engine == PROTO_ENGINE_SYNC)
+		child_bury(corpse->child);
+	else
+		child_kill(corpse->child);
 }
 
 /* The one that was asked to detach has gone in order. */
@@ -123,8 +131,7 @@ do_again(struct disk *d)
 static enum disk_event
 do_again_fenced(struct disk *d)
 {
-	bury(d);
-	d->renewed = true;
+	bury(d, true);
 	return do_again(d);
 }
 
@@ -166,7 +173,7 @@ do_backoff(struct disk *d)
 static enum disk_event
 do_leave(struct disk *d)
 {
-	bury(d);
+	bury(d, false);
 	return do_backoff(d);
 }
 

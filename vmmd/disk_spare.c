@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The spare of a disk: a blkd that waits for ATTACH in its sandbox, so that
- * a successor costs no fork, no exec and no sandbox.  Monitor; a spare is as
- * hostile as any blkd.
+ * The spare of a disk: a blkd that has all that it needs, in its sandbox, and
+ * waits for TAKE_OVER, so that a successor costs no fork, no exec, no sandbox,
+ * no mapping and no thread.  Monitor; a spare is as hostile as any blkd.
  *
  * It is started a while after READY, when the disk has gone back to work.
  */
@@ -39,7 +39,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (d->spare != NULL || d->stopping)
 		return;
-	d->spare_waits = d->spare_stale = false;
+	d->spare_waits = d->spare_stands = d->spare_stale = false;
 	if ((d->spare = disk_child_start(d, true)) == NULL) {
 		log_warning("disk %s: cannot start a spare blkd: %s",
 		    d->conf->name, strerror(errno));
@@ -96,7 +96,16 @@ disk_spare_take(struct disk *d)
 	if (child == NULL || d->spare_stale || !peer_is_open(child_peer(child)))
 		return NULL;
 	d->spare = NULL;
+	d->spare_waits = false;
 	return child;
+}
+
+void
+disk_spare_refuse(struct disk *d, struct child *child)
+{
+	d->spare = child;
+	d->spare_stale = true;
+	child_kill(child);
 }
 
 void
@@ -105,6 +114,8 @@ disk_spare_lost(struct disk *d)
 	bool stale = d->spare_stale;
 
 	d->spare = NULL;
+	d->spare_waits = d->spare_stands = false;
+	disk_attach_close(&d->spare_parts);
 	d->spare_stale = false;
 	if (d->stopping || d->state == DISK_GONE)
 		return;
@@ -133,6 +144,25 @@ disk_spare_end(struct disk *d)
 void
 disk_spare_on_pong(struct disk *d)
 {
+	if (d->spare_stands || d->spare_waits)
+		return;
+	if (disk_attach_stand_by(d, d->spare, &d->spare_parts) == 0) {
+		d->spare_stands = true;
+		return;
+	}
+	/* ATTACH later, then. */
+	d->spare_waits = true;
+	go_on(d);
+}
+
+void
+disk_spare_on_standing(void *child, struct msg *m)
+{
+	struct disk *d = child_owner(child);
+
+	(void)m;
+	if (child != d->spare)
+		return;
 	d->spare_waits = true;
 	go_on(d);
 }

@@ -113,7 +113,8 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 		.m_flags = (conf->readonly ? PROTO_DISK_READONLY : 0) |
 		    (conf->direct ? PROTO_DISK_DIRECT : 0) |
 		    (host->strict ? PROTO_DISK_STRICT : 0) |
-		    (one->paused ? PROTO_DISK_PAUSED : 0),
+		    (one->paused ? PROTO_DISK_PAUSED : 0) |
+		    (one->standby ? PROTO_DISK_STANDBY : 0),
 		.m_memory = host->memory,
 		.m_queues = (uint32_t)conf->queues,
 		.m_queue_size = (uint32_t)conf->queue_size,

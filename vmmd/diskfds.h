@@ -39,6 +39,7 @@ struct diskfds_attach {
 	uint32_t		 incarnation;
 	enum proto_engine	 engine;
 	bool			 paused;
+	bool			 standby;	/* TAKE_OVER follows */
 	const struct proto_limits *limits;
 };
 

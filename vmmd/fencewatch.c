@@ -27,36 +27,47 @@
 #include "vmmd/fencewatch.h"
 
 #define STACK_BYTES	(256u << 10)
-/* What shares the page could move the waiter away: it looks again. */
-#define LOOK_S		5
 
 struct fencewatch {
 	struct state	*state;
 	unsigned	 fences;	/* register thread and queues */
 	pthread_t	 thread;
-	bool		 running;
-	uint32_t	 stop;		/* the loop's; shared_load */
+	bool		 running;	/* there is a thread */
+	uint32_t	 round;		/* of the loop; see below */
+	uint32_t	 wanted;	/* the loop's: the round to watch, or 0 */
+	uint32_t	 fallen;	/* the thread's: the round that ended so */
+	bool		 quit;		/* the loop's: no round will come */
 	int		 eventfd;	/* the thread says: all are down */
 	struct event	*event;
 	void		(*down)(void *ctx);
 	void		*ctx;
 };
 
+/*
+ * Each start is a round of its own.  The thread lives as long as the watch:
+ * to make one and to wait for its end would be on the way of a successor.
+ */
+
+static long
+futex(uint32_t *word, int op, uint32_t value)
+{
+	return syscall(SYS_futex, word, op, value, NULL, NULL, 0);
+}
+
 /* --- the thread ----------------------------------------------------------- */
 
 /*
- * Wait for the death of the holder.  False: it was stopped, or nobody has
- * died here.
+ * Wait for the death of the holder.  False: the round is over, or nobody
+ * has died here.
  */
 static bool
-wait_for(struct fencewatch *w, uint32_t *word)
+wait_for(struct fencewatch *w, uint32_t *word, uint32_t round)
 {
-	const struct timespec look = { LOOK_S, 0 };
 	uint32_t v;
 
 	for (;;) {
 		v = shared_load_acquire(word);
-		if (shared_load_acquire(&w->stop))
+		if (__atomic_load_n(&w->wanted, __ATOMIC_SEQ_CST) != round)
 			return false;
 		if ((v & FUTEX_TID_MASK) == 0)
 			return (v & FUTEX_OWNER_DIED) != 0;
@@ -67,20 +78,40 @@ wait_for(struct fencewatch *w, uint32_t *word)
 			    __ATOMIC_SEQ_CST);
 			continue;
 		}
-		syscall(SYS_futex, word, FUTEX_WAIT, v, &look, NULL, 0);
+		futex(word, FUTEX_WAIT, v);
 	}
+}
+
+/* The register thread, asleep as a rule, is the last to die. */
+static bool
+all_fell(struct fencewatch *w, uint32_t round)
+{
+	unsigned i;
+
+	for (i = w->fences; i-- > 0;)
+		if (!wait_for(w, &w->state->fence[i].s_futex, round))
+			return false;
+	return true;
 }
 
 static void *
 watch_main(void *arg)
 {
 	struct fencewatch *w = arg;
-	unsigned i;
+	uint32_t round, seen = 0;
 
-	for (i = 0; i < w->fences; i++)
-		if (!wait_for(w, &w->state->fence[i].s_futex))
-			return NULL;
-	(void)eventfd_write(w->eventfd, 1);
+	while (!__atomic_load_n(&w->quit, __ATOMIC_ACQUIRE)) {
+		round = __atomic_load_n(&w->wanted, __ATOMIC_SEQ_CST);
+		if (round == 0 || round == seen) {
+			futex(&w->wanted, FUTEX_WAIT_PRIVATE, round);
+			continue;
+		}
+		seen = round;
+		if (!all_fell(w, round))
+			continue;
+		shared_store_release(&w->fallen, round);
+		(void)eventfd_write(w->eventfd, 1);
+	}
 	return NULL;
 }
 
@@ -93,11 +124,32 @@ on_event(evutil_socket_t fd, short what, void *arg)
 	eventfd_t n;
 
 	(void)what;
-	if (eventfd_read(fd, &n) == -1 || !w->running)
+	if (eventfd_read(fd, &n) == -1 || w->wanted == 0 ||
+	    shared_load_acquire(&w->fallen) != w->wanted)
 		return;
-	pthread_join(w->thread, NULL);
-	w->running = false;
+	w->wanted = 0;
 	w->down(w->ctx);
+}
+
+/*
+ * Say what is wanted.  The word that is waited for loses its bit: so either
+ * it is not what the thread wants to sleep on any more, or the thread sleeps
+ * and is woken.  Whoever else writes to the word can undo that: then the
+ * thread sleeps on, and a blkd that dies is found when it is reaped.
+ */
+static void
+want(struct fencewatch *w, uint32_t round)
+{
+	uint32_t *word;
+	unsigned i;
+
+	__atomic_store_n(&w->wanted, round, __ATOMIC_SEQ_CST);
+	futex(&w->wanted, FUTEX_WAKE_PRIVATE, 1);
+	for (i = 0; i < w->fences; i++) {
+		word = &w->state->fence[i].s_futex;
+		__atomic_fetch_and(word, ~FUTEX_WAITERS, __ATOMIC_SEQ_CST);
+		futex(word, FUTEX_WAKE, INT_MAX);
+	}
 }
 
 struct fencewatch *
@@ -122,14 +174,12 @@ fencewatch_new(struct event_base *base, int state_fd, unsigned queues,
 	return w;
 }
 
-int
-fencewatch_start(struct fencewatch *w)
+static int
+start_thread(struct fencewatch *w)
 {
 	sigset_t all, before;
 	pthread_attr_t attr;
 
-	fencewatch_stop(w);
-	shared_store_release(&w->stop, 0);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	/* Signals are the loop's. */
@@ -142,36 +192,39 @@ fencewatch_start(struct fencewatch *w)
 	return w->running ? 0 : -1;
 }
 
-/*
- * The word that is waited for loses its bit: so either it is not what the
- * thread wants to sleep on any more, or the thread sleeps and is woken.
- * Whoever else writes to the word can undo that, but not for ever.
- */
+int
+fencewatch_start(struct fencewatch *w)
+{
+	if (!w->running && start_thread(w) == -1)
+		return -1;
+	if (++w->round == 0)
+		w->round = 1;
+	want(w, w->round);
+	return 0;
+}
+
 void
 fencewatch_stop(struct fencewatch *w)
 {
+	if (w->wanted != 0)
+		want(w, 0);
+}
+
+static void
+end_thread(struct fencewatch *w)
+{
 	struct timespec until;
-	eventfd_t n;
-	uint32_t *word;
-	unsigned i;
 
 	if (!w->running)
 		return;
-	shared_store_release(&w->stop, 1);
+	__atomic_store_n(&w->quit, true, __ATOMIC_RELEASE);
+	/* Again and again: nobody undoes that for ever. */
 	do {
-		for (i = 0; i < w->fences; i++) {
-			word = &w->state->fence[i].s_futex;
-			__atomic_fetch_and(word, ~FUTEX_WAITERS,
-			    __ATOMIC_SEQ_CST);
-			syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL,
-			    NULL, 0);
-		}
+		want(w, 0);
 		clock_gettime(CLOCK_REALTIME, &until);
 		until.tv_sec += (until.tv_nsec + 10000000) / 1000000000;
 		until.tv_nsec = (until.tv_nsec + 10000000) % 1000000000;
 	} while (pthread_timedjoin_np(w->thread, NULL, &until) != 0);
-	w->running = false;
-	(void)eventfd_read(w->eventfd, &n);
 }
 
 void
@@ -179,7 +232,7 @@ fencewatch_free(struct fencewatch *w)
 {
 	if (w == NULL)
 		return;
-	fencewatch_stop(w);
+	end_thread(w);
 	if (w->event != NULL)
 		event_free(w->event);
 	fd_close(&w->eventfd);

@@ -19,7 +19,7 @@
 #include "util/log.h"
 #include "vmmd/conf.h"
 #include "vmmd/image.h"
-#include "util/imagelock.h"
+#include "vmmd/imagelock.h"
 
 void
 image_init(struct image *image)

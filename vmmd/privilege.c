@@ -32,6 +32,7 @@ static const struct {
 	{ CAP_SETGID, "its own group, and no others" },
 	{ CAP_SETPCAP, "to empty its bounding set, and to lock that" },
 	{ CAP_KILL, "to end a child, which is another user's" },
+	{ CAP_SYS_NICE, "so that one that is dead gives way to its successor" },
 };
 
 /* Root without CAP_SYS_ADMIN makes user namespaces: it must map user 0. */

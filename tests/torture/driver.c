@@ -49,7 +49,6 @@ struct slot {
 	uint64_t	bytes;		/* 0: free, or no data */
 	uint64_t	gpa;		/* of the data */
 	bool		busy;
-	uint64_t	number;		/* as in score.issued */
 	bool		touching;
 	unsigned	touches;	/* still to be issued */
 	uint64_t	least[SECTORS_MAX];	/* what a read may return */
@@ -278,8 +277,6 @@ put(struct driver *d, unsigned index)
 	shared_store(&d->avail->ring[d->avail_idx++ & (SCORE_QUEUE_SIZE - 1)],
 	    head);
 	s->busy = true;
-	s->number = shared_load(&d->score->issued);
-	add(&d->score->issued, 1);
 	d->in_flight++;
 }
 
@@ -350,19 +347,6 @@ complete(struct driver *d, uint32_t head)
 	fill(d, index);
 }
 
-/* All before it have ended. */
-static void
-tell_oldest(struct driver *d)
-{
-	uint64_t oldest = shared_load(&d->score->issued);
-	unsigned i;
-
-	for (i = 0; i < SCORE_DEPTH; i++)
-		if (d->slot[i].busy && d->slot[i].number < oldest)
-			oldest = d->slot[i].number;
-	shared_store(&d->score->oldest, oldest);
-}
-
 /* Returns whether there was something. */
 static bool
 reap(struct driver *d)
@@ -386,7 +370,6 @@ reap(struct driver *d)
 		complete(d, shared_load(&d->used->ring[d->used_idx++ &
 		    (SCORE_QUEUE_SIZE - 1)].id));
 	add(&d->score->done, n);
-	tell_oldest(d);
 	show(d);
 	return true;
 }
