@@ -12,7 +12,6 @@
  * alone and completed before the read was issued, has replaced: the floor.
  */
 #include <linux/virtio_blk.h>
-#include <linux/virtio_ring.h>
 #include <sys/eventfd.h>
 
 #include <err.h>
@@ -27,13 +26,15 @@
 
 #include "shm/gmem.h"
 #include "shm/shared.h"
+#include "tests/driver/block.h"
+#include "tests/driver/driverq.h"
 #include "tests/torture/score.h"
 
 #define DESCS		(SCORE_QUEUE_SIZE / SCORE_DEPTH)	/* a slot */
 #define SECTORS_MAX	8u		/* of one request */
 #define HOT		64u		/* sectors that are rewritten a lot */
 #define TOUCH_MAX	(UINT64_C(1) << 20)	/* bytes: size_max */
-#define WORDS		(SCORE_SECTOR / sizeof(uint64_t))
+#define WORDS		(BLOCK_BYTES / sizeof(uint64_t))
 #define PATIENCE_NS	UINT64_C(20000000000)
 #define SAID_MAX	10u		/* corrupt blocks that are named */
 
@@ -60,12 +61,7 @@ struct driver {
 	const struct driver_setup *setup;
 	struct score	*score;
 	struct gmem	*gmem;
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
-	uint16_t	 avail_idx;
-	uint16_t	 used_idx;
-	uint16_t	 shown_idx;
+	struct driverq	 q;
 	uint64_t	 seed;
 	uint64_t	 area;		/* bytes of data memory of a slot */
 	uint64_t	 touch_bytes;	/* of one request that touches */
@@ -92,18 +88,6 @@ score_hurry(int priority)
 
 	if (sched_setscheduler(0, SCHED_FIFO, &param) == -1)
 		err(1, "torture: real time");
-}
-
-void
-driver_fill(void *block, uint64_t sector, uint64_t generation)
-{
-	uint64_t *word = block;
-	size_t i;
-
-	for (i = 0; i < WORDS; i += 2) {
-		word[i] = sector;
-		word[i + 1] = generation;
-	}
 }
 
 static void
@@ -140,24 +124,22 @@ static void
 check_block(struct driver *d, const void *data, uint64_t sector,
     uint64_t least)
 {
-	uint64_t word[WORDS];
-	size_t i;
+	uint64_t found;
 
-	memcpy(word, data, sizeof(word));
-	for (i = 0; i < WORDS; i += 2) {
-		if (word[i] != sector) {
-			corrupt(d, sector, "another address", word[i]);
-			return;
-		}
-		if (word[i + 1] != word[1]) {
-			corrupt(d, sector, "a torn block", word[i + 1]);
-			return;
-		}
+	switch (block_check(data, sector, &found)) {
+	case BLOCK_ELSEWHERE:
+		corrupt(d, sector, "another address", found);
+		return;
+	case BLOCK_TORN:
+		corrupt(d, sector, "a torn block", found);
+		return;
+	case BLOCK_GOOD:
+		break;
 	}
-	if (word[1] < least)
-		corrupt(d, sector, "an old generation", word[1]);
-	if (word[1] > d->block[sector].newest)
-		corrupt(d, sector, "a generation of nobody", word[1]);
+	if (found < least)
+		corrupt(d, sector, "an old generation", found);
+	if (found > d->block[sector].newest)
+		corrupt(d, sector, "a generation of nobody", found);
 }
 
 static void
@@ -166,9 +148,9 @@ check_read(struct driver *d, const struct slot *s)
 	const uint8_t *data = at(d, s->gpa, s->bytes);
 	uint64_t i, sector;
 
-	for (i = 0; i < s->bytes / SCORE_SECTOR; i++) {
+	for (i = 0; i < s->bytes / BLOCK_BYTES; i++) {
 		sector = s->sector + i;
-		check_block(d, data + i * SCORE_SECTOR, sector,
+		check_block(d, data + i * BLOCK_BYTES, sector,
 		    s->touching ? 0 : s->least[i]);
 	}
 }
@@ -184,7 +166,7 @@ check_image(struct driver *d)
 		err(1, "torture: %s", d->setup->image);
 	for (sector = 0; sector < d->setup->sectors; sector++) {
 		if (pread(fd, block, sizeof(block),
-		    (off_t)(sector * SCORE_SECTOR)) != (ssize_t)sizeof(block))
+		    (off_t)(sector * BLOCK_BYTES)) != (ssize_t)sizeof(block))
 			err(1, "torture: sector %llu",
 			    (unsigned long long)sector);
 		check_block(d, block, sector, d->setup->unordered ?
@@ -199,19 +181,19 @@ static void
 prepare_data(struct driver *d, struct slot *s)
 {
 	uint8_t *data = at(d, s->gpa, s->bytes);
-	uint64_t i, n = s->bytes / SCORE_SECTOR;
+	uint64_t i, n = s->bytes / BLOCK_BYTES;
 	struct block *b = &d->block[s->sector];
 
-	for (i = 0; i < n; i++, b++, data += SCORE_SECTOR) {
+	for (i = 0; i < n; i++, b++, data += BLOCK_BYTES) {
 		if (s->type == VIRTIO_BLK_T_IN) {
-			driver_fill(data, UINT64_MAX, 0);
+			block_fill(data, UINT64_MAX, 0);
 			s->least[i] = d->setup->unordered ? b->floor :
 			    b->newest;
 			continue;
 		}
 		s->alone[i] = b->writing++ == 0;
 		s->generation[i] = ++b->newest;
-		driver_fill(data, s->sector + i, b->newest);
+		block_fill(data, s->sector + i, b->newest);
 	}
 }
 
@@ -219,17 +201,17 @@ prepare_data(struct driver *d, struct slot *s)
 static void
 choose(struct driver *d, struct slot *s, unsigned index)
 {
-	uint64_t r = score_random(&d->seed);
+	uint64_t r = block_random(&d->seed);
 	uint64_t room = r % 3 == 0 ? HOT : d->setup->sectors;
 	uint64_t n = 1 + (r >> 8) % SECTORS_MAX;
 
 	s->touching = false;
-	s->bytes = n * SCORE_SECTOR;
+	s->bytes = n * BLOCK_BYTES;
 	s->sector = (r >> 16) % (room - n + 1);
 	s->type = (r >> 48) % 100 == 0 ? VIRTIO_BLK_T_FLUSH :
 	    (r >> 56) % 2 == 0 ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT;
-	s->gpa = SCORE_DATA_GPA + index * d->area +
-	    score_random(&d->seed) % (d->area / 4096) * 4096;
+	s->gpa = DRIVERQ_DATA_GPA + index * d->area +
+	    block_random(&d->seed) % (d->area / 4096) * 4096;
 	if (s->type == VIRTIO_BLK_T_FLUSH) {
 		s->bytes = s->sector = 0;
 		return;
@@ -241,13 +223,13 @@ choose(struct driver *d, struct slot *s, unsigned index)
 static void
 choose_touch(struct driver *d, struct slot *s, unsigned index)
 {
-	uint64_t room = d->setup->sectors - d->touch_bytes / SCORE_SECTOR;
+	uint64_t room = d->setup->sectors - d->touch_bytes / BLOCK_BYTES;
 
 	s->touching = true;
 	s->type = VIRTIO_BLK_T_IN;
-	s->sector = score_random(&d->seed) % (room + 1);
+	s->sector = block_random(&d->seed) % (room + 1);
 	s->bytes = d->touch_bytes;
-	s->gpa = SCORE_DATA_GPA + index * d->area +
+	s->gpa = DRIVERQ_DATA_GPA + index * d->area +
 	    --s->touches * d->touch_bytes;
 }
 
@@ -255,27 +237,12 @@ static void
 put(struct driver *d, unsigned index)
 {
 	struct slot *s = &d->slot[index];
-	struct virtio_blk_outhdr header = {
-		.type = s->type, .sector = s->sector
+	const struct driverq_request r = {
+		.type = s->type, .sector = s->sector, .gpa = s->gpa,
+		.bytes = (uint32_t)s->bytes,
 	};
-	uint16_t head = (uint16_t)(index * DESCS);
-	struct vring_desc *v = &d->desc[head];
-	bool in = s->type == VIRTIO_BLK_T_IN;
 
-	memcpy(at(d, SCORE_HEADER_GPA + index * 16, 16), &header, 16);
-	*(uint8_t *)at(d, SCORE_STATUS_GPA + index, 1) = 0xaa;
-	*v++ = (struct vring_desc) { SCORE_HEADER_GPA + index * 16, 16,
-	    VRING_DESC_F_NEXT, (uint16_t)(head + 1) };
-	if (s->bytes > 0) {
-		*v = (struct vring_desc) { s->gpa, (uint32_t)s->bytes,
-		    (uint16_t)(VRING_DESC_F_NEXT |
-		    (in ? VRING_DESC_F_WRITE : 0)), (uint16_t)(head + 2) };
-		v++;
-	}
-	*v = (struct vring_desc) { SCORE_STATUS_GPA + index, 1,
-	    VRING_DESC_F_WRITE, 0 };
-	shared_store(&d->avail->ring[d->avail_idx++ & (SCORE_QUEUE_SIZE - 1)],
-	    head);
+	driverq_put(&d->q, (uint16_t)(index * DESCS), index, &r);
 	s->busy = true;
 	d->in_flight++;
 }
@@ -284,14 +251,7 @@ put(struct driver *d, unsigned index)
 static void
 show(struct driver *d)
 {
-	if (d->shown_idx == d->avail_idx)
-		return;
-	d->shown_idx = d->avail_idx;
-	shared_store_release(&d->avail->idx, d->avail_idx);
-	/* Pairs with the device's, between its flag and its last look. */
-	shared_fence();
-	if ((shared_load(&d->used->flags) & VRING_USED_F_NO_NOTIFY) == 0 &&
-	    eventfd_write(d->setup->kick_fd, 1) == -1)
+	if (driverq_show(&d->q) == -1)
 		err(1, "torture: kick");
 }
 
@@ -313,7 +273,7 @@ fill(struct driver *d, unsigned index)
 static void
 complete_write(struct driver *d, const struct slot *s)
 {
-	uint64_t i, n = s->bytes / SCORE_SECTOR;
+	uint64_t i, n = s->bytes / BLOCK_BYTES;
 	struct block *b = &d->block[s->sector];
 
 	for (i = 0; i < n; i++, b++) {
@@ -337,7 +297,7 @@ complete(struct driver *d, uint32_t head)
 	d->in_flight--;
 	if (s->touching)
 		d->touches--;
-	if (*(uint8_t *)at(d, SCORE_STATUS_GPA + index, 1) !=
+	if (driverq_status(&d->q, index) !=
 	    VIRTIO_BLK_S_OK)
 		add(&d->score->failed, 1);
 	else if (s->type == VIRTIO_BLK_T_IN)
@@ -351,8 +311,7 @@ complete(struct driver *d, uint32_t head)
 static bool
 reap(struct driver *d)
 {
-	uint16_t idx = shared_load_acquire(&d->used->idx);
-	uint16_t n = (uint16_t)(idx - d->used_idx), i;
+	uint16_t n = driverq_ready(&d->q), i;
 	uint64_t now = score_clock(), gap;
 
 	if (n == 0)
@@ -367,8 +326,7 @@ reap(struct driver *d)
 		shared_store(&d->score->gap_ns, gap);
 	shared_store(&d->score->progress_ns, now);
 	for (i = 0; i < n; i++)
-		complete(d, shared_load(&d->used->ring[d->used_idx++ &
-		    (SCORE_QUEUE_SIZE - 1)].id));
+		complete(d, driverq_take(&d->q));
 	add(&d->score->done, n);
 	show(d);
 	return true;
@@ -452,11 +410,10 @@ driver_run(const struct driver_setup *setup)
 	d->seed = setup->seed;
 	if ((d->gmem = gmem_open(setup->gmem_fd, setup->memory)) == NULL)
 		err(1, "torture: guest memory");
-	d->area = (setup->memory - SCORE_DATA_GPA) / SCORE_DEPTH / 4096 * 4096;
+	d->area = (setup->memory - DRIVERQ_DATA_GPA) / SCORE_DEPTH / 4096 * 4096;
 	d->touch_bytes = TOUCH_MAX < d->area ? TOUCH_MAX : d->area;
-	d->desc = at(d, SCORE_DESC_GPA, 1);
-	d->avail = at(d, SCORE_AVAIL_GPA, 1);
-	d->used = at(d, SCORE_USED_GPA, 1);
+	driverq_init(&d->q, at(d, 0, DRIVERQ_DATA_GPA), SCORE_QUEUE_SIZE,
+	    false, setup->kick_fd);
 	run(d);
 	if (d->score->lost == 0)
 		check_image(d);

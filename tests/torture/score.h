@@ -10,15 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where things lie in guest memory. */
+/* The queue; tests/driver/driverq.h says where it lies. */
 #define SCORE_QUEUE_SIZE	512u
 #define SCORE_DEPTH		128u	/* requests in flight, always */
-#define SCORE_DESC_GPA		UINT64_C(0x10000)
-#define SCORE_AVAIL_GPA		UINT64_C(0x20000)
-#define SCORE_USED_GPA		UINT64_C(0x30000)
-#define SCORE_HEADER_GPA	UINT64_C(0x40000)	/* 16 bytes a slot */
-#define SCORE_STATUS_GPA	UINT64_C(0x50000)	/* 1 byte a slot */
-#define SCORE_DATA_GPA		(UINT64_C(16) << 20)	/* and up */
 
 /* Each field has one writer; relaxed accesses, by shared.h. */
 struct score {
@@ -55,20 +49,6 @@ struct driver_setup {
 
 /* Runs until score->stop, or something was lost; returns an exit status. */
 int	driver_run(const struct driver_setup *);
-
-/* The block of a sector in its generation: both halves make it. */
-#define SCORE_SECTOR		512u
-void	driver_fill(void *block, uint64_t sector, uint64_t generation);
-
-static inline uint64_t
-score_random(uint64_t *seed)
-{
-	/* xorshift64*, Marsaglia and Vigna. */
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return *seed * UINT64_C(2685821657736338717);
-}
 
 uint64_t score_clock(void);
 /* This process in real time: others do not disturb what is measured. */

@@ -28,11 +28,13 @@
 
 #include <event2/event.h>
 
-#include "proto/chan.h"
 #include "proto/table.h"
 #include "shm/memfd.h"
 #include "shm/shared.h"
 #include "shm/state.h"
+#include "tests/driver/block.h"
+#include "tests/driver/driverq.h"
+#include "tests/driver/mmiodrv.h"
 #include "tests/torture/score.h"
 #include "util/log.h"
 #include "util/slice.h"
@@ -40,7 +42,6 @@
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
 
-#define LIVE		0xf		/* status of a running device */
 #define LIMIT_S		60		/* without a step of any kind */
 #define REST_US		60000		/* in real time: others have to live */
 #define SOON_US		20000		/* a kill follows READY within this */
@@ -93,80 +94,32 @@ struct torture {
 
 /* --- the vm's part: registers ------------------------------------------- */
 
-/* False: that blkd is dead, and the successor has to be asked. */
-static bool
-ask(struct torture *t, const void *packet, enum proto_type type, struct msg *m)
-{
-	enum proto_error error;
-
-	if (chan_send(t->channel, packet, NULL, 0) == -1) {
-		if (errno == EPIPE || errno == ECONNRESET)
-			return false;
-		err(1, "torture: register access");
-	}
-	error = chan_recv(t->channel, m);
-	if (error == PROTO_E_EOF ||
-	    (error == PROTO_E_SYSTEM && errno == ECONNRESET))
-		return false;
-	if (error != PROTO_OK)
-		errx(1, "torture: no %s: %s", proto_name((uint16_t)type),
-		    proto_error(error));
-	if (m->hdr.m_type != type)
-		errx(1, "torture: %s instead of %s", proto_name(m->hdr.m_type),
-		    proto_name((uint16_t)type));
-	return true;
-}
-
-static void
-reg_write(struct torture *t, uint32_t offset, uint32_t value)
-{
-	struct proto_mmio_write q = {
-		.m_offset = offset, .m_size = 4, .m_value = value
-	};
-	struct msg m;
-
-	chan_header(&q.m_hdr, PROTO_MMIO_WRITE, 1);
-	if (!ask(t, &q, PROTO_MMIO_ACK, &m))
-		errx(1, "torture: blkd is gone before the first kill");
-}
-
 static bool
 has_lost_status(struct torture *t)
 {
-	struct proto_mmio_read q = {
-		.m_offset = VIRTIO_MMIO_STATUS, .m_size = 4
-	};
-	struct msg m;
+	uint64_t status;
 
-	chan_header(&q.m_hdr, PROTO_MMIO_READ, 1);
-	return ask(t, &q, PROTO_MMIO_DATA, &m) && m.mmio_data.m_value != LIVE;
+	if (mmiodrv_read(t->channel, VIRTIO_MMIO_STATUS, 4, &status) == 0)
+		return status != MMIODRV_LIVE;
+	/* That blkd is dead, and the successor has to be asked. */
+	if (errno != ECONNRESET)
+		err(1, "torture: register access");
+	return false;
 }
 
 static void
 go_live(struct torture *t)
 {
-	const uint32_t writes[][2] = {
-		{ VIRTIO_MMIO_STATUS, 0 },
-		{ VIRTIO_MMIO_STATUS, 1 },
-		{ VIRTIO_MMIO_STATUS, 3 },
-		{ VIRTIO_MMIO_DRIVER_FEATURES_SEL, 0 },
-		{ VIRTIO_MMIO_DRIVER_FEATURES, 1u << VIRTIO_BLK_F_FLUSH },
-		{ VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1 },
-		{ VIRTIO_MMIO_DRIVER_FEATURES,
-		    1u << (VIRTIO_F_VERSION_1 - 32) },
-		{ VIRTIO_MMIO_STATUS, 0xb },
-		{ VIRTIO_MMIO_QUEUE_SEL, 0 },
-		{ VIRTIO_MMIO_QUEUE_NUM, SCORE_QUEUE_SIZE },
-		{ VIRTIO_MMIO_QUEUE_DESC_LOW, SCORE_DESC_GPA },
-		{ VIRTIO_MMIO_QUEUE_AVAIL_LOW, SCORE_AVAIL_GPA },
-		{ VIRTIO_MMIO_QUEUE_USED_LOW, SCORE_USED_GPA },
-		{ VIRTIO_MMIO_QUEUE_READY, 1 },
-		{ VIRTIO_MMIO_STATUS, LIVE },
+	const struct mmiodrv_queue queue = {
+		.num = SCORE_QUEUE_SIZE,
+		.desc = DRIVERQ_DESC_GPA,
+		.avail = DRIVERQ_AVAIL_GPA,
+		.used = DRIVERQ_USED_GPA,
 	};
-	size_t i;
 
-	for (i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
-		reg_write(t, writes[i][0], writes[i][1]);
+	if (mmiodrv_go_live(t->channel, UINT64_C(1) << VIRTIO_F_VERSION_1 |
+	    UINT64_C(1) << VIRTIO_BLK_F_FLUSH, &queue) == -1)
+		err(1, "torture: blkd before the first kill");
 }
 
 /* --- the driver's process ----------------------------------------------- */
@@ -186,8 +139,8 @@ start_driver(struct torture *t)
 		.kick_fd = part.kick_fd[0],
 		.irq_fd = part.irq_fd,
 		.image = t->o.path,
-		.sectors = t->o.image / SCORE_SECTOR,
-		.seed = score_random(&t->seed),
+		.sectors = t->o.image / BLOCK_BYTES,
+		.seed = block_random(&t->seed),
 		.unordered = t->o.unordered,
 		.priority = t->o.hurry ? 2 : 0,
 	};
@@ -302,7 +255,7 @@ may_kill(struct torture *t)
 	struct score *s = t->score;
 
 	if (!take_sample(t))
-		return !t->twice && score_random(&t->seed) % 256 == 0;
+		return !t->twice && block_random(&t->seed) % 256 == 0;
 	if (t->o.touch && shared_load(&s->touched) != shared_load(&s->touch))
 		return false;
 	if (t->o.spare && !disk_has_spare(t->disk))
@@ -328,7 +281,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 	if (shared_load(&t->score->rest) != 0) {
 		shared_store(&t->score->rest, 0);
-		arm(t, SOON_US / 2 + score_random(&t->seed) % SOON_US);
+		arm(t, SOON_US / 2 + block_random(&t->seed) % SOON_US);
 		return;
 	}
 	if (t->ending || !may_kill(t)) {
@@ -365,7 +318,7 @@ on_ready(void *ctx, struct disk *disk)
 	if (t->ending)
 		return;
 	/* One in eight dies while it still replays. */
-	us = score_random(&t->seed);
+	us = block_random(&t->seed);
 	if (us % 8 == 0 && t->killed_ns != 0 && !t->twice && !t->o.spare && !t->o.touch &&
 	    !is_enough(t))
 		kill_it(t);
@@ -409,14 +362,14 @@ make_image(const struct options *o)
 {
 	int flags = o->existing ? 0 : O_CREAT | O_TRUNC;
 	int fd = open(o->path, O_RDWR | O_CLOEXEC | flags, 0600);
-	uint8_t block[128 * SCORE_SECTOR];
+	uint8_t block[128 * BLOCK_BYTES];
 	uint64_t sector, i;
 
 	if (fd == -1)
 		err(1, "torture: %s", o->path);
-	for (sector = 0; sector < o->image / SCORE_SECTOR; sector += 128) {
+	for (sector = 0; sector < o->image / BLOCK_BYTES; sector += 128) {
 		for (i = 0; i < 128; i++)
-			driver_fill(block + i * SCORE_SECTOR, sector + i, 0);
+			block_fill(block + i * BLOCK_BYTES, sector + i, 0);
 		if (write(fd, block, sizeof(block)) != (ssize_t)sizeof(block))
 			err(1, "torture: %s", o->path);
 	}
