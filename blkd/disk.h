@@ -69,6 +69,8 @@ struct disk {
 	 */
 	const int	*callfd;
 	int		 kickfd[PROTO_QUEUES_MAX];
+	uint32_t	 polled[PROTO_QUEUES_MAX];	/* 1: there are no
+							 * kicks; changes */
 	uint32_t	 poll_us;	/* polling.h: the longest look */
 	uint16_t	 cpu[PROTO_QUEUES_MAX];	/* of a queue's thread, + 1; 0: any */
 };

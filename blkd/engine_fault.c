@@ -318,10 +318,13 @@ fault_submit(struct engine *e, struct engine_op *op)
 		carry_out(e, op, &v);
 }
 
+/* Also without a request: a rule that held writes may be gone. */
 static void
 fault_kick(struct engine *e)
 {
-	(void)e;
+	if (let_go(e) == -1)
+		log_warning("%s: writes that were held back cannot be written:"
+		    " %s: they stay held", e->disk->name, strerror(errno));
 }
 
 static struct engine_op *

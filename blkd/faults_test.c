@@ -170,6 +170,73 @@ ATF_TC_BODY(faults__a_seed_makes_runs_repeatable, tc)
 	ATF_CHECK(memcmp(first, again, sizeof(first)) != 0);
 }
 
+/* Did the rule befall this operation, whatever its kind does? */
+static bool
+befell(const struct fault_verdict *v, uint32_t action)
+{
+	switch (action) {
+	case PROTO_FAULT_DELAY:
+		return v->delay_ns == 1000;
+	case PROTO_FAULT_LOST_FLUSH:
+		return v->hold;
+	default:
+		return v->action == action;
+	}
+}
+
+/* Of OPS writes all over 2000 sectors, those that a rule of a kind befalls. */
+static unsigned
+run_kind(uint32_t action, bool hit[OPS])
+{
+	struct proto_fault f = rule(1, action, PROTO_FAULT_WRITE);
+	struct fault_verdict v;
+	unsigned i, n = 0;
+	struct world w;
+
+	f.m_first = 500;
+	f.m_last = 1499;
+	f.m_ppm = 200000;
+	f.m_count = 600;
+	f.m_seed = 42;
+	f.m_delay_ns = action == PROTO_FAULT_DELAY ? 1000 : 0;
+	set_up(&w);
+	add(&w, f);
+	for (i = 0; i < OPS; i++) {
+		v = judge(&w, PROTO_FAULT_WRITE, i * 8 % 2000, 8);
+		hit[i] = befell(&v, action);
+		n += hit[i];
+		ATF_REQUIRE(!hit[i] || (i * 8 % 2000 + 8 > 500 &&
+		    i * 8 % 2000 < 1500));
+	}
+	tear_down(&w);
+	return n;
+}
+
+/* Sectors, probability, count and seed mean the same of each kind. */
+ATF_TC_WITHOUT_HEAD(faults__each_kind_obeys_its_rule);
+ATF_TC_BODY(faults__each_kind_obeys_its_rule, tc)
+{
+	static const uint32_t kinds[] = {
+		PROTO_FAULT_KILL, PROTO_FAULT_STOP, PROTO_FAULT_EIO,
+		PROTO_FAULT_ENOSPC, PROTO_FAULT_DELAY, PROTO_FAULT_TORN,
+		PROTO_FAULT_SHORT, PROTO_FAULT_LOST_FLUSH,
+	};
+	static bool first[OPS], hit[OPS];
+	unsigned i, last = 0;
+	size_t k;
+
+	ATF_CHECK_EQ(600, run_kind(kinds[0], first));
+	for (i = 0; i < OPS; i++)
+		last = first[i] ? i : last;
+	/* A fifth of the half that matches: 600 are some 6000 operations. */
+	ATF_CHECK_MSG(last > 5000 && last < 7000, "%u", last);
+	for (k = 1; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		ATF_CHECK_EQ_MSG(600, run_kind(kinds[k], hit), "%zu", k);
+		ATF_CHECK_MSG(memcmp(first, hit, sizeof(hit)) == 0,
+		    "kind %u", kinds[k]);
+	}
+}
+
 ATF_TC_WITHOUT_HEAD(faults__cuts_are_within);
 ATF_TC_BODY(faults__cuts_are_within, tc)
 {
@@ -279,6 +346,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, faults__match_operation_and_range);
 	ATF_TP_ADD_TC(tp, faults__skip_every_and_count);
 	ATF_TP_ADD_TC(tp, faults__a_seed_makes_runs_repeatable);
+	ATF_TP_ADD_TC(tp, faults__each_kind_obeys_its_rule);
 	ATF_TP_ADD_TC(tp, faults__cuts_are_within);
 	ATF_TP_ADD_TC(tp, faults__delays_add_up_and_the_first_end_wins);
 	ATF_TP_ADD_TC(tp, faults__eight_rules_and_no_more);

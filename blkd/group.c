@@ -56,8 +56,12 @@ take(uint64_t *word, const struct throttle_limit *limit, uint64_t n,
 		if (ahead > burst + DEBT_MAX)
 			ahead = 0;
 		spent = have + ahead;
-		/* A request larger than the burst needs it without debt. */
-		free_at = n > burst ? burst : burst - n;
+		/*
+		 * One token is enough, and the rest is debt: who needs many
+		 * would never see them while others take each that comes.  A
+		 * request larger than the burst needs it without debt.
+		 */
+		free_at = n > burst ? burst : burst - 1;
 		if (ahead > free_at)
 			return wait_for(limit, ns, ahead - free_at);
 	} while (!__atomic_compare_exchange_n(word, &was, spent + n, false,

@@ -7,6 +7,10 @@
  *	earned	= rate * (now - epoch), exactly, as every process finds it
  *	level	= burst + earned - spent, and never above the burst
  *
+ * A request runs when there is a token, and leaves the group in debt if it
+ * needs more; so the disks get requests alike, of whatever size, and the rate
+ * is exact.
+ *
  * A word is changed by compare-and-swap: there is no lock that could be held
  * by one who is killed, and no pointer that a hostile peer could bend (both
  * of which a robust mutex has).  Limits and epoch come with ATTACH and are

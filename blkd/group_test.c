@@ -4,7 +4,9 @@
 #include <sys/wait.h>
 
 #include <atf-c.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "blkd/group.h"
@@ -149,6 +151,104 @@ ATF_TC_BODY(take__hostile_page_delays_and_no_more, tc)
 	ATF_CHECK_EQ(0, group_take(&g, 4096, EPOCH));
 }
 
+#define DISKS		4
+
+/* A disk that always has a request of `bytes`, and asks when it is told to. */
+struct asker {
+	uint64_t	bytes;
+	uint64_t	at;		/* when it asks next, ns */
+	uint64_t	granted;	/* requests */
+	uint64_t	longest;	/* between two grants, ns */
+	uint64_t	last;
+};
+
+/* Whoever waits shortest is next, but for how late the kernel wakes it. */
+static void
+contend(struct group *g, struct asker *a, unsigned n, uint64_t end)
+{
+	unsigned i, next;
+	uint64_t wait;
+
+	for (i = 0; i < n; i++)
+		a[i].at = a[i].last = EPOCH;
+	for (;;) {
+		for (i = 1, next = 0; i < n; i++)
+			if (a[i].at < a[next].at)
+				next = i;
+		if (a[next].at > EPOCH + end)
+			break;
+		wait = group_take(g, a[next].bytes, a[next].at);
+		if (wait != 0) {
+			a[next].at += wait + (uint64_t)random() % 50000;
+			continue;
+		}
+		if (a[next].at - a[next].last > a[next].longest)
+			a[next].longest = a[next].at - a[next].last;
+		a[next].last = a[next].at;
+		a[next].granted++;
+		/* The request itself takes a while, of each disk another. */
+		a[next].at += 20000 + 1000 * next;
+	}
+	for (i = 0; i < n; i++)
+		if (EPOCH + end - a[i].last > a[i].longest)
+			a[i].longest = EPOCH + end - a[i].last;
+}
+
+/*
+ * Loaded disks of one group: together they get exactly what it has, none of
+ * them starves, and none gets many more requests than another, be they small
+ * or large.
+ */
+ATF_TC_WITHOUT_HEAD(take__loaded_disks_share_the_sum);
+ATF_TC_BODY(take__loaded_disks_share_the_sum, tc)
+{
+	static const struct {
+		struct throttle_limits	limits;
+		uint64_t		bytes[DISKS];
+		uint64_t		sum;	/* of ops, or of bytes */
+	} rows[] = {
+		{ { .ops = { 1000, 0 } }, { 512, 512, 512, 512 }, 1000 },
+		{ { .ops = { 200, 400 } }, { 4096, 4096, 4096, 4096 }, 200 },
+		{ { .bytes = { 1 << 20, 0 } }, { 4096, 4096, 4096, 4096 },
+		    1 << 20 },
+		{ { .bytes = { 10 << 20, 0 } }, { 512, 4096, 16384, 65536 },
+		    10 << 20 },
+	};
+	uint64_t minutes = 10, least, most, sum, want;
+	struct asker a[DISKS];
+	struct group g;
+	size_t i, j;
+
+	srandom(1);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		make(&g, &rows[i].limits);
+		memset(a, 0, sizeof(a));
+		for (j = 0; j < DISKS; j++)
+			a[j].bytes = rows[i].bytes[j];
+		contend(&g, a, DISKS, minutes * 60 * SECOND);
+		least = UINT64_MAX;
+		most = sum = 0;
+		for (j = 0; j < DISKS; j++) {
+			least = a[j].granted < least ? a[j].granted : least;
+			most = a[j].granted > most ? a[j].granted : most;
+			sum += rows[i].limits.ops.rate != 0 ? a[j].granted :
+			    a[j].granted * a[j].bytes;
+			/* None is passed over for long. */
+			ATF_CHECK_MSG(a[j].longest <= 2 * SECOND,
+			    "%zu: disk %zu waited %ju ns", i, j,
+			    (uintmax_t)a[j].longest);
+		}
+		want = rows[i].sum * 60 * minutes;
+		printf("row %zu: %ju of %ju, least %ju, most %ju\n", i,
+		    (uintmax_t)sum, (uintmax_t)want, (uintmax_t)least,
+		    (uintmax_t)most);
+		/* The burst at the beginning comes to it: a second or two. */
+		ATF_CHECK(sum >= want && sum <= want + 3 * rows[i].sum);
+		ATF_CHECK_MSG(most * 2 <= least * 3, "%zu: %ju and %ju", i,
+		    (uintmax_t)least, (uintmax_t)most);
+	}
+}
+
 #define PROCESSES	4
 #define BURST		200000
 
@@ -189,6 +289,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, take__larger_than_the_burst_leaves_debt);
 	ATF_TP_ADD_TC(tp, take__idle_time_fills_no_more_than_the_burst);
 	ATF_TP_ADD_TC(tp, take__hostile_page_delays_and_no_more);
+	ATF_TP_ADD_TC(tp, take__loaded_disks_share_the_sum);
 	ATF_TP_ADD_TC(tp, take__processes_share_it);
 	return atf_no_error();
 }

@@ -55,6 +55,8 @@ inflight_begin(struct inflight *f, struct state_queue *sq, struct virtq *vq,
 {
 	unsigned i;
 
+	shared_store(&sq->s_ready, 0);
+	journal_step();
 	inflight_init(f, sq, vq->num);
 	vq->cursor = vq->seen = base;
 	vq->used_idx = virtq_published(vq);
@@ -65,6 +67,8 @@ inflight_begin(struct inflight *f, struct state_queue *sq, struct virtq *vq,
 	shared_store(&sq->s_publish, state_publish_word(vq->used_idx,
 	    vq->used_idx, 0));
 	shared_store(&sq->s_poisoned, 0);
+	/* Release: a journal that is ready is whole. */
+	shared_store_release(&sq->s_ready, 1);
 	journal_step();
 }
 

@@ -36,7 +36,7 @@ void	inflight_init(struct inflight *, struct state_queue *, uint16_t num);
 /*
  * The same for a ring that has been in use, whose journal may hold anything:
  * the next head is at `base` of the avail ring, the used ring goes on where
- * it stands.
+ * it stands.  At the end, s_ready says that there is a journal.
  */
 void	inflight_begin(struct inflight *, struct state_queue *,
 	    struct virtq *, uint16_t base);

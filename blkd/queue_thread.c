@@ -42,6 +42,8 @@
 
 #define QUEUE_QUITTING	(QUEUE_POISONED + 1)
 #define QUEUE_STACK	(256u << 10)
+/* Between two looks at a ring whose driver cannot kick. */
+#define QUEUE_NAP_NS	UINT64_C(50000)
 
 struct queue {
 	uint32_t	 condition;	/* shared_load; see above */
@@ -120,6 +122,14 @@ sleep_for(struct queue *q, unsigned what, uint64_t ns)
 		count_kicks(q);
 }
 
+/* How long to sleep for a kick; 0: until it comes. */
+static uint64_t
+nap(const struct queue *q)
+{
+	return shared_load(&q->serve.disk->polled[q->index]) != 0 ?
+	    QUEUE_NAP_NS : 0;
+}
+
 /*
  * Nothing to take: look on for a while, then ask for a kick and sleep.  How
  * long it was dry decides how long to look the next time.
@@ -131,7 +141,7 @@ idle(struct queue *q, unsigned engine)
 
 	if (!serve_look(&q->serve, q->polling.window_ns) &&
 	    !virtq_kicks_on(&q->serve.vq))
-		sleep_for(q, WAIT_KICK | engine, 0);
+		sleep_for(q, WAIT_KICK | engine, nap(q));
 	if (q->polling.max_ns > 0)
 		polling_learn(&q->polling, serve_clock() - since);
 }
@@ -149,6 +159,9 @@ serve(struct queue *q)
 		switch (r) {
 		case SERVE_DRAINED:
 			idle(q, engine);
+			break;
+		case SERVE_REPLAYING:
+			sleep_for(q, engine, 0);
 			break;
 		case SERVE_STALLED:
 			sleep_for(q, engine, q->serve.wait_ns);

@@ -71,6 +71,16 @@ static const struct filter_way newfstatat_ways[] = {
 	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
 };
 
+static const struct filter_way statx_ways[] = {
+	FILTER_WAY(FILTER_INT(2, AT_EMPTY_PATH)),
+};
+
+/* Holes and zeroes; nothing that moves what is behind them. */
+static const struct filter_way fallocate_ways[] = {
+	FILTER_WAY(FILTER_ONLY(1, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
+	    FALLOC_FL_ZERO_RANGE)),
+};
+
 static const struct filter_way ioctl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, BLKDISCARD)),
 	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
@@ -135,6 +145,20 @@ static const struct filter_way io_uring_enter_ways[] = {
 #define URING_IF(sc, in, why) \
 	{ SCMP_SYS(sc), #sc, in, FILTER_URING, 0, sc##_ways, \
 	    NITEMS(sc##_ways), why }
+
+/*
+ * What libc's mutexes, conditions and joins need.  Not REQUEUE: it moves
+ * others' waiters, too, and the monitor waits on words in the state; not PI.
+ */
+#define FUTEX_WAY(op) \
+	FILTER_WAY(FILTER_BITS(1, 0xffffffffu & \
+	    ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), (op)))
+static const struct filter_way futex_ways[] = {
+	FUTEX_WAY(FUTEX_WAIT),
+	FUTEX_WAY(FUTEX_WAKE),
+	FUTEX_WAY(FUTEX_WAIT_BITSET),
+};
+
 #define BOTH(sc, why) \
 	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, NULL, 0, why }
 #define BOTH_IF(sc, why) \
@@ -166,7 +190,7 @@ static const struct filter_row rows[] = {
 	BOTH(preadv, "IN"),
 	BOTH(pwritev, "OUT"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
-	BOTH(fallocate, "DISCARD, WRITE_ZEROES on a file"),
+	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file"),
 	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device"),
 	BOTH(lseek, "the size of a file or block device, now: resize"),
 
@@ -182,7 +206,7 @@ static const struct filter_row rows[] = {
 	BOTH_IF(madvise, "pthread_exit(3) gives its stack back"),
 
 	/* threads */
-	BOTH(futex, "pthread mutexes, conditions, join"),
+	BOTH_IF(futex, "pthread mutexes, conditions, join"),
 	BOTH(rt_sigprocmask, "pthread_create(3), pthread_exit(3), abort(3)"),
 
 	/* the end */
@@ -194,6 +218,7 @@ static const struct filter_row rows[] = {
 	/* the start: blkd/attach.c; gone once it serves */
 	START(fstat, "what kind of file a descriptor is"),
 	START_IF(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
+	START_IF(statx, "the size of a memfd"),
 	START_IF(fcntl, "its access mode and seals"),
 	START_IF(getsockopt, "is it the kind of socket"),
 	START(eventfd2, "what wakes a queue thread"),

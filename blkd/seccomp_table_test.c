@@ -26,6 +26,9 @@ ATF_TC_BODY(table__steady_state_is_small, tc)
 	    filter_count(table, FILTER_START, 0), n);
 	ATF_CHECK(n > 0);
 	ATF_CHECK(n <= STEADY_MAX);
+	n = filter_count(table, FILTER_SERVE, FILTER_URING);
+	printf("with rings %u when serving\n", n);
+	ATF_CHECK(n <= STEADY_MAX);
 }
 
 ATF_TC_WITHOUT_HEAD(table__rows_are_complete);
@@ -90,6 +93,7 @@ ATF_TC_BODY(table__arguments_are_checked, tc)
 		SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(fcntl),
 		SCMP_SYS(ioctl), SCMP_SYS(clone), SCMP_SYS(prctl),
 		SCMP_SYS(sendmsg), SCMP_SYS(prlimit64), SCMP_SYS(madvise),
+		SCMP_SYS(futex),
 	};
 	size_t i, j;
 

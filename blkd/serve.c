@@ -11,7 +11,6 @@
 #include <linux/virtio_blk.h>
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -483,7 +482,7 @@ must_follow(const struct serve *s, const struct request *r)
 	const struct request *other;
 	unsigned i;
 
-	for (i = 0; s->running > 0 && i + 1 < s->replayed; i++) {
+	for (i = 0; s->running > 0 && i < s->replayed; i++) {
 		other = &s->request[s->replay[i]];
 		if (other->running && exec_overlaps(other, r))
 			return true;
@@ -491,24 +490,11 @@ must_follow(const struct serve *s, const struct request *r)
 	return false;
 }
 
-static void
-await_engine(struct serve *s)
-{
-	struct pollfd pfd = {
-		.fd = s->ops->wait_fd(s->engine), .events = POLLIN
-	};
-
-	for (;;) {
-		s->ops->kick(s->engine);
-		collect(s);
-		if (s->running == 0)
-			return;
-		(void)ppoll(&pfd, 1, NULL, NULL);
-	}
-}
-
-/* A request of a dead predecessor: judged afresh, but it has paid. */
-static void
+/*
+ * A request of a dead predecessor: judged afresh, but it has paid.  Returns
+ * false where it must wait for another one that still runs.
+ */
+static bool
 replay(struct serve *s, uint16_t head)
 {
 	struct request *r = &s->request[head];
@@ -516,14 +502,16 @@ replay(struct serve *s, uint16_t head)
 
 	if (chain_read(&s->chain, &s->vq, s->disk->gmem, head) == -1) {
 		poison(s);
-		return;
+		return true;
 	}
 	verdict = gates_check(&s->gates, &s->chain, r, 0);
+	if (verdict == GATES_PASS && must_follow(s, r))
+		return false;
 	count(s, COUNTER_REPLAYED, 1);
 	if (verdict == GATES_DROP) {
 		inflight_forget(&s->inflight, head);
 		count_drop(s);
-		return;
+		return true;
 	}
 	if (verdict == GATES_PASS &&
 	    inflight_deaths(&s->inflight, head) >= DEATHS_MAX) {
@@ -532,16 +520,33 @@ replay(struct serve *s, uint16_t head)
 		    s->disk->name, r->type, (uintmax_t)r->sector, DEATHS_MAX);
 		verdict = GATES_IOERR;
 	}
-	if (verdict == GATES_PASS && must_follow(s, r))
-		await_engine(s);
 	run(s, r, verdict);
+	return true;
 }
 
+static bool
+replays_left(const struct serve *s)
+{
+	return s->replayed < s->nreplay && !s->poisoned;
+}
+
+/* Until all have been run again, or one waits for what is in the engine. */
 static void
 replay_all(struct serve *s)
 {
-	while (s->replayed < s->nreplay && !s->poisoned)
-		replay(s, s->replay[s->replayed++]);
+	unsigned running;
+
+	while (replays_left(s)) {
+		if (replay(s, s->replay[s->replayed])) {
+			s->replayed++;
+			continue;
+		}
+		running = s->running;
+		s->ops->kick(s->engine);
+		collect(s);
+		if (s->running == running)
+			return;
+	}
 	if (s->running == 0 && s->fire) {
 		publish(s);
 		if (s->fire) {
@@ -563,10 +568,18 @@ serve_round(struct serve *s)
 	replay_all(s);
 	virtq_kicks_off(&s->vq);
 	while (!s->poisoned &&
-	    shared_load(s->condition) == QUEUE_RUNNING && take(s, &why))
-		;
+	    shared_load(s->condition) == QUEUE_RUNNING) {
+		if (replays_left(s)) {
+			why = SERVE_REPLAYING;
+			break;
+		}
+		if (!take(s, &why))
+			break;
+	}
 	s->ops->kick(s->engine);
-	collect(s);
+	/* What a replay waits for would be missed here. */
+	if (why != SERVE_REPLAYING)
+		collect(s);
 	publish(s);
 	return s->poisoned ? SERVE_POISONED : why;
 }
@@ -597,7 +610,8 @@ serve_settle(struct serve *s)
 	s->now_ns = serve_clock();
 	replay_all(s);
 	s->ops->kick(s->engine);
-	collect(s);
+	if (!replays_left(s))
+		collect(s);
 	publish(s);
 	unstall(s);
 	return s->running == 0;

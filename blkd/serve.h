@@ -89,6 +89,7 @@ int	serve_set_up(struct serve *, const struct queue_setup *, bool recover);
 
 enum serve_result {
 	SERVE_DRAINED,	/* nothing to take: sleep until a kick */
+	SERVE_REPLAYING, /* sleep until the engine has finished something */
 	SERVE_STALLED,	/* sleep for wait_ns, kicks do not matter */
 	SERVE_STOPPED,	/* the condition is not RUNNING any more */
 	SERVE_POISONED,	/* the ring is corrupt */

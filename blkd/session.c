@@ -462,6 +462,9 @@ on_fault(void *arg, struct msg *m)
 		faulted.m_errno = faults_command(s->faults,
 		    &m->fault.m_fault);
 		faults_list(s->faults, faulted.m_row);
+		/* Queues that run write what no rule holds any more. */
+		if (m->fault.m_fault.m_action == PROTO_FAULT_CLEAR)
+			regs_nudge(s->regs);
 	}
 	(void)peer_answer(s->control, m->hdr.m_sequence, PROTO_BLK_FAULTED,
 	    &faulted, NULL, 0);

@@ -16,7 +16,6 @@
 #include "blkd/slow_file.h"
 #include "util/fd.h"
 
-#define IMAGE		"slow.img"
 #define SOCKET		"slow.sock"
 #define MOUNT		"slow"
 #define PATIENCE_MS	5000
@@ -80,13 +79,13 @@ slow_file_make(struct slow_file *f, uint64_t bytes, unsigned write_ms)
 	char delay[32];
 	int fd;
 
-	fd = open(IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(SLOW_FILE_IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	ATF_REQUIRE(fd != -1 && ftruncate(fd, (off_t)bytes) == 0);
 	close(fd);
 	close(open(MOUNT, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	snprintf(delay, sizeof(delay), "wdelay=%ums", write_ms);
 	f->server = run("nbdkit", "-f", "--exit-with-parent", "-U", SOCKET,
-	    "--filter=delay", "file", IMAGE, delay, (char *)NULL);
+	    "--filter=delay", "file", SLOW_FILE_IMAGE, delay, (char *)NULL);
 	await_socket();
 	f->mount = run("nbdfuse", "-o", "allow_other", MOUNT, "--unix",
 	    SOCKET, (char *)NULL);

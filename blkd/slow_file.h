@@ -11,6 +11,9 @@
 
 #include <stdint.h>
 
+/* What is below it, in the working directory. */
+#define SLOW_FILE_IMAGE	"slow.img"
+
 struct slow_file {
 	int	fd;		/* the caller reads and writes; ours */
 	pid_t	server;		/* nbdkit */

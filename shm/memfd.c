@@ -39,13 +39,13 @@ memfd_make(const char *name, uint64_t bytes)
 int
 memfd_check(int fd, uint64_t bytes)
 {
-	struct stat st;
+	struct statx st;
 	int seals;
 
 	/* Only files of a memory file system have seals to tell of. */
 	seals = fcntl(fd, F_GET_SEALS);
-	if (seals == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
-	    (uint64_t)st.st_size != bytes) {
+	if (seals == -1 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS,
+	    &st) == -1 || !S_ISREG(st.stx_mode) || st.stx_size != bytes) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -341,6 +341,34 @@ resize__grows_body()
 	vmmd_expect "guest: resize passed"
 }
 
+# A block device: its size is asked for in another way.
+atf_test_case resize__of_a_block_device cleanup
+resize__of_a_block_device_head()
+{
+	atf_set require.user root
+}
+resize__of_a_block_device_body()
+{
+	truncate -s 8M under.img
+	losetup --show -f under.img >device 2>err ||
+	    atf_skip "no loop device: $(cat err)"
+	vmmd_disk vda "$(cat device)"
+	at_work="waits for another capacity" guest "test=resize capacity=20480"
+	ctl 0 resize vda
+	atf_check -o ignore grep "16384 sectors" out
+	truncate -s 10M under.img
+	atf_check losetup -c "$(cat device)"
+	"$VMMCTL" -s $socket resize vda || test $? -eq 69 ||
+	    atf_fail "resize"
+	vmmd_wait 0
+	vmmd_expect "guest: resize passed"
+}
+resize__of_a_block_device_cleanup()
+{
+	vmmd_cleanup
+	test ! -s device || losetup -d "$(cat device)"
+}
+
 vmmd_test_case resize__grows_while_paused
 resize__grows_while_paused_body()
 {
@@ -403,7 +431,7 @@ atf_init_test_cases()
 	atf_add_test_case pause__survives_death
 	atf_add_test_case upgrade__vda
 	atf_add_test_case resize__grows
-	atf_add_test_case resize__grows_while_paused
+	atf_add_test_case resize__of_a_block_device resize__grows_while_paused
 	atf_add_test_case resize__shrinks
 	atf_add_test_case clients__wait_for_their_turn
 }

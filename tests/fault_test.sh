@@ -300,6 +300,104 @@ lost_flush__death_of_the_vm_process_body()
 	image_holds $((written - 1))
 }
 
+# example N: the commands of the Nth example of faults in the manual.
+example()
+{
+	sed '1,/^\.Sh EXAMPLES/d' "$VMMD_SRCDIR/vmmd/vmmctl.8" |
+	    awk -v n="$1" '/^\.Bd -literal/ { block = ""; next }
+	    /^\.Ed/ { if (block ~ /fault/ && ++found == n)
+	    printf "%s", block; next }
+	    /^# / { block = block substr($0, 3) "\n" }'
+}
+
+# hundredth SED: a guest with the first example's fault, changed by SED.
+hundredth()
+{
+	rm -f vda.img
+	truncate -s 64M vda.img
+	# Sectors where the example has its journal, and no other ones.
+	conf "test=loop count=0 progress=20 timeout=0 first=2048"
+	start "guest: loop at"
+	ctl 0 pause vda
+	ctl 0 $(sed -n '1s/^vmmctl -n web //p' commands | sed "$1")
+	"$vmmctl" -s ctl.sock resume vda
+}
+
+# The first: the guest sees a write fail.  The same writes are struck in each
+# run: its 20th is at the same match.
+atf_test_case example__a_hundredth_of_writes
+example__a_hundredth_of_writes_body()
+{
+	example 1 >commands
+	atf_check_equal 3 "$(wc -l <commands)"
+	hundredth ""
+	atf_check -o ignore grep "^1 eio .* p=0.01 .* seed=7" out
+	ends 1
+	atf_check -o ignore grep "the device answers IOERR" console
+	for n in 1 2; do
+		hundredth "s/eio/delay time=1us count=20/"
+		struck 1 20
+		ctl 0 $(sed -n '2s/^vmmctl -n web //p' commands)
+		mv out listed.$n
+		ctl 0 $(sed -n '3s/^vmmctl -n web //p' commands)
+		atf_check -o inline:"no faults\n" cat out
+		ctl 0 stop
+		ends 84
+	done
+	atf_check -o ignore grep "struck 20" listed.1
+	atf_check cmp listed.1 listed.2
+}
+
+# The second: cut off in the midst of its writes, started again, looked at.
+atf_test_case example__power_cut
+example__power_cut_body()
+{
+	example 2 >commands
+	atf_check_equal 4 "$(wc -l <commands)"
+	conf "$rw"
+	start
+	sed -n '1,2s/^vmmctl -n web //p' commands | while read -r line; do
+		ctl 0 $line
+	done
+	ctl 0 fault vda list
+	atf_check -o ignore grep "^1 lost-flush op=write" out
+	atf_check -o ignore grep "^2 torn op=write p=0.1 .* seed=1" out
+	struck 2 3
+	processes=$(pgrep -P $pid)
+	kill -9 $pid
+	wait $pid
+	all_gone $processes
+	# Of two generations, as nothing but whole sectors are torn.
+	od -v -A n -t u4 -w512 vda.img | awk '
+	    $1 == 1414743367 { if (!($3 in seen)) n++; seen[$3] = 1 }
+	    END { exit n < 1 || n > 2 }' || atf_fail "other than two"
+	conf "test=rw"
+	"$vmmd" -d -f vmmd.conf -b "$blkd" </dev/null >console 2>log ||
+	    atf_fail "it does not start again"
+}
+
+# What one queue holds back the other reads, also in the next blkd.
+atf_test_case lost_flush__of_two_queues
+lost_flush__of_two_queues_body()
+{
+	conf "test=loop count=4000 progress=20 timeout=60000 queues=2" \
+	    "faults = yes" "queues = 2"
+	start "guest: loop at"
+	ctl 0 fault vda lost-flush
+	struck 1 50
+	cp vda.img before.img
+	kill -9 "$(pgrep -P $pid -f '^blkd: vda')"
+	await "attached again after death 1" log
+	before=$(counter writes)
+	until test "$(counter writes)" -gt "$before"; do sleep 0.05; done
+	atf_check cmp before.img vda.img
+	# Cleared: it is there at once, though the guest may flush nothing.
+	ctl 0 fault vda clear
+	until ! cmp -s before.img vda.img; do sleep 0.02; done
+	ends 0
+	atf_check -o ignore grep "guest: loop passed" console
+}
+
 # The death of a disk process is no power cut, nor is an orderly end: what is
 # held stays held, is read by the next process, and is in the image at last.
 atf_test_case lost_flush__orderly_end
@@ -326,7 +424,9 @@ atf_init_test_cases()
 	    eio__reaches_the_guest eio__of_other_sectors \
 	    kill__every_so_often kill__is_counted_once stop__is_replaced \
 	    delay__is_measured lost_flush__power_cut \
-	    lost_flush__death_of_the_vm_process lost_flush__orderly_end; do
+	    lost_flush__death_of_the_vm_process lost_flush__orderly_end \
+	    lost_flush__of_two_queues example__a_hundredth_of_writes \
+	    example__power_cut; do
 		atf_add_test_case $c
 	done
 }

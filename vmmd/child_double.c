@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #include "proto/chan.h"
-#include "vmmd/imagelock.h"
+#include "util/imagelock.h"
 #include "vmmd/spawn.h"
 
 static void

@@ -24,7 +24,7 @@
 #include "vmmd/disk.h"
 #include "vmmd/disk_impl.h"
 #include "vmmd/diskfds.h"
-#include "vmmd/imagelock.h"
+#include "util/imagelock.h"
 
 /* Milliseconds. */
 #define ATTACH_MS	5000	/* for READY, after ATTACH */

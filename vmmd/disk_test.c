@@ -21,7 +21,7 @@
 #include "vmmd/children.h"
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
-#include "vmmd/imagelock.h"
+#include "util/imagelock.h"
 
 #define LIMIT_S		15
 #define MEMORY		(UINT64_C(2) << 20)

@@ -27,6 +27,8 @@
 #include "vmmd/fencewatch.h"
 
 #define STACK_BYTES	(256u << 10)
+/* What shares the page could move the waiter away: it looks again. */
+#define LOOK_S		5
 
 struct fencewatch {
 	struct state	*state;
@@ -63,6 +65,7 @@ futex(uint32_t *word, int op, uint32_t value)
 static bool
 wait_for(struct fencewatch *w, uint32_t *word, uint32_t round)
 {
+	const struct timespec look = { LOOK_S, 0 };
 	uint32_t v;
 
 	for (;;) {
@@ -78,7 +81,7 @@ wait_for(struct fencewatch *w, uint32_t *word, uint32_t round)
 			    __ATOMIC_SEQ_CST);
 			continue;
 		}
-		futex(word, FUTEX_WAIT, v);
+		syscall(SYS_futex, word, FUTEX_WAIT, v, &look, NULL, 0);
 	}
 }
 

@@ -19,7 +19,7 @@
 #include "util/log.h"
 #include "vmmd/conf.h"
 #include "vmmd/image.h"
-#include "vmmd/imagelock.h"
+#include "util/imagelock.h"
 
 void
 image_init(struct image *image)

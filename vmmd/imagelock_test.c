@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Tests of vmmd/imagelock.c and vmmd/image.c. */
+/* Tests of util/imagelock.c and vmmd/image.c. */
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/imagelock.h"
 #include "vmmd/conf.h"
 #include "vmmd/image.h"
-#include "vmmd/imagelock.h"
 
 #define IMAGE	"image"
 

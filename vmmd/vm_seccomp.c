@@ -94,6 +94,10 @@ static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
 };
 
+static const struct filter_way statx_ways[] = {
+	FILTER_WAY(FILTER_INT(2, AT_EMPTY_PATH)),
+};
+
 static const struct filter_way newfstatat_ways[] = {
 	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
 };
@@ -144,6 +148,19 @@ static const struct filter_way tgkill_ways[] = {
 	FILTER_WAY(FILTER_INT(2, SIGUSR1)),
 };
 
+/*
+ * What libc's mutexes, conditions and joins need.  Not REQUEUE: it moves
+ * others' waiters, too, and the monitor waits on words in the state; not PI.
+ */
+#define FUTEX_WAY(op) \
+	FILTER_WAY(FILTER_BITS(1, 0xffffffffu & \
+	    ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), (op)))
+static const struct filter_way futex_ways[] = {
+	FUTEX_WAY(FUTEX_WAIT),
+	FUTEX_WAY(FUTEX_WAKE),
+	FUTEX_WAY(FUTEX_WAIT_BITSET),
+};
+
 #define BOTH(sc, why) \
 	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, NULL, 0, why }
 #define BOTH_IF(sc, why) \
@@ -183,7 +200,7 @@ static const struct filter_row rows[] = {
 	BOTH_IF(madvise, "pthread_exit(3) gives its stack back"),
 
 	/* threads */
-	BOTH(futex, "pthread mutexes, conditions, join"),
+	BOTH_IF(futex, "pthread mutexes, conditions, join"),
 	BOTH(rt_sigprocmask, "pthread_create(3), pthread_exit(3)"),
 	BOTH(rt_sigreturn, "return from the signal that leaves KVM_RUN"),
 	BOTH(getpid, "pthread_kill(3)"),
@@ -195,6 +212,7 @@ static const struct filter_row rows[] = {
 	BOTH(close, "a disk's old channel; descriptors that are refused"),
 	BOTH(fstat, "what kind of file a descriptor is"),
 	BOTH_IF(newfstatat, "the same, as glibc's fstat(3) asks for it"),
+	BOTH_IF(statx, "the size of a memfd"),
 	BOTH_IF(fcntl, "its access mode and seals"),
 	BOTH_IF(getsockopt, "is it the kind of socket"),
 	BOTH_IF(setsockopt, "how long a vCPU waits for an answer"),

@@ -90,6 +90,7 @@ ATF_TC_BODY(table__arguments_are_checked, tc)
 		SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(fcntl),
 		SCMP_SYS(ioctl), SCMP_SYS(clone), SCMP_SYS(prctl),
 		SCMP_SYS(sendmsg), SCMP_SYS(prlimit64), SCMP_SYS(madvise),
+		SCMP_SYS(futex),
 	};
 	size_t i, j;
 

@@ -32,6 +32,22 @@ mmio__data_is_right_body()
 	over -d mmio -b "$blkd" -f image
 }
 
+atf_test_case mmio__data_is_right_with_uring
+mmio__data_is_right_with_uring_body()
+{
+	truncate -s 8M image
+	"$load" -d mmio -b "$blkd" -f image -t 0.01 -E uring ||
+	    atf_skip "no io_uring here"
+	over -d mmio -b "$blkd" -f image -E uring
+}
+
+atf_test_case vhost__data_is_right
+vhost__data_is_right_body()
+{
+	truncate -s 8M image
+	over -I -d vhost -s socket -- "$blkd" -s socket -q 1024 -f image
+}
+
 # Its driver follows the protocol as others understand it.
 atf_test_case vhost__data_is_right_elsewhere
 vhost__data_is_right_elsewhere_body()
@@ -81,7 +97,9 @@ json__is_whole_body()
 atf_init_test_cases()
 {
 	atf_add_test_case mmio__data_is_right
-		atf_add_test_case vhost__data_is_right_elsewhere
+		atf_add_test_case mmio__data_is_right_with_uring
+	atf_add_test_case vhost__data_is_right
+	atf_add_test_case vhost__data_is_right_elsewhere
 	atf_add_test_case vhost__failures_are_told
 	atf_add_test_case limits__run
 	atf_add_test_case json__is_whole

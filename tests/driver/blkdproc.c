@@ -53,9 +53,19 @@ blkdproc_make(struct blkdproc *p, const struct blkdproc_disk *d)
 
 /* --- the process -------------------------------------------------------- */
 
+/* The monitor's choice: vmmd.conf(5), engine. */
+static uint32_t
+engine_of(const struct blkdproc_disk *d)
+{
+	return d->engine == PROTO_ENGINE_AUTO &&
+	    (d->flags & PROTO_DISK_DIRECT) == 0 ? PROTO_ENGINE_SYNC :
+	    d->engine;
+}
+
 /* In the child: system calls only, until it is another program. */
 static void
-become_blkd(const struct blkdproc_disk *d, int control, int null)
+become_blkd(const struct blkdproc_disk *d, const char *rings, int control,
+    int null)
 {
 	cpu_set_t cpus;
 
@@ -70,7 +80,8 @@ become_blkd(const struct blkdproc_disk *d, int control, int null)
 		fcntl(control, F_SETFD, 0);
 	else if (dup2(control, CONTROL_FD) == -1)
 		_exit(126);
-	execl(d->blkd, "blkd", (char *)NULL);
+	execl(d->blkd, "blkd", engine_of(d) == PROTO_ENGINE_SYNC ?
+	    (char *)NULL : rings, (char *)NULL);
 	_exit(127);
 }
 
@@ -87,8 +98,10 @@ bound(int channel)
 int
 blkdproc_spawn(struct blkdproc *p, const struct blkdproc_disk *d)
 {
+	char rings[32];
 	int null, ends[2];
 
+	snprintf(rings, sizeof(rings), "-r1,%u", d->queue_size);
 	if ((null = open("/dev/null", O_WRONLY | O_CLOEXEC)) == -1)
 		return -1;
 	if (chan_pair(ends) == -1) {
@@ -97,7 +110,7 @@ blkdproc_spawn(struct blkdproc *p, const struct blkdproc_disk *d)
 	}
 	p->pid = sandbox_fork();
 	if (p->pid == 0)
-		become_blkd(d, ends[1], null);
+		become_blkd(d, rings, ends[1], null);
 	close(null);
 	close(ends[1]);
 	p->control = ends[0];
@@ -117,6 +130,8 @@ send_attach(struct blkdproc *p, const struct blkdproc_disk *d, int mmio)
 		.m_queues = 1,
 		.m_queue_size = d->queue_size,
 		.m_block_size = 512,
+		.m_poll_us = d->poll_us,
+		.m_engine = engine_of(d),
 	};
 	const int fds[] = {
 		[PROTO_ATTACH_GMEM] = p->gmemfd,

@@ -22,6 +22,8 @@ struct blkdproc_disk {
 	uint32_t	 flags;		/* more of enum proto_disk_flag */
 	uint64_t	 memory;	/* bytes of guest memory */
 	uint16_t	 queue_size;
+	uint32_t	 poll_us;
+	uint32_t	 engine;	/* enum proto_engine */
 	int		 core;		/* of the process; -1: any */
 	bool		 loud;		/* its log goes to our stderr */
 };

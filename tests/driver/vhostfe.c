@@ -261,7 +261,7 @@ learn_capacity(struct vhostfe *v, struct packet *p)
 }
 
 int
-vhostfe_connect(struct vhostfe *v, const char *path)
+vhostfe_connect(struct vhostfe *v, const char *path, bool inflight)
 {
 	struct packet p = { .u64 = 0 };
 
@@ -276,6 +276,8 @@ vhostfe_connect(struct vhostfe *v, const char *path)
 	if (ask(v, VHOSTFE_GET_PROTOCOL_FEATURES, &p, 0, NULL) == -1)
 		return -1;
 	p.u64 &= PROTOCOL;
+	if (!inflight)
+		p.u64 &= ~FEATURE(VHOSTFE_PROTOCOL_F_INFLIGHT);
 	if ((p.u64 & FEATURE(VHOSTFE_PROTOCOL_F_CONFIG)) == 0) {
 		errno = EPROTONOSUPPORT;
 		return -1;

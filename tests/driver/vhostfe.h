@@ -61,10 +61,10 @@ struct vhostfe_queue {
 };
 
 /*
- * Connect, waiting for the socket to be there, and learn what the device is.
- * Returns 0, or -1 and errno; then close it too.
+ * Connect, waiting for the socket to be there, and learn what the device is;
+ * with a table of requests in flight where asked for and offered.  Returns 0, or -1 and errno; then close it too.
  */
-int	vhostfe_connect(struct vhostfe *, const char *path);
+int	vhostfe_connect(struct vhostfe *, const char *path, bool inflight);
 /* Negotiate, announce, and start queue 0. */
 int	vhostfe_start(struct vhostfe *, const struct vhostfe_queue *);
 /* Stop queue 0; returns the index it would go on from, or -1 and errno. */

@@ -25,7 +25,7 @@ static const struct {
 };
 
 static const char *const calls[] = {
-	"preadv", "pwritev", "fdatasync", "fallocate",
+	"preadv", "pwritev", "fdatasync", "fallocate", "io_uring",
 };
 
 static unsigned struck[FAIL_CALL_KINDS];
@@ -154,4 +154,24 @@ fallocate(int fd, int mode, off_t offset, off_t bytes)
 	if (ask("fallocate", ~(1u << FAIL_CALL_SHORT)) != FAIL_CALL_KINDS)
 		return -1;
 	return (int)syscall(SYS_fallocate, fd, mode, offset, bytes);
+}
+
+unsigned
+fail_call_length(unsigned bytes)
+{
+	unsigned keep = bytes * 3 / 7 / (unsigned)align * (unsigned)align;
+
+	if (keep == 0 || ask("io_uring", 1u << FAIL_CALL_SHORT) ==
+	    FAIL_CALL_KINDS)
+		return bytes;
+	return keep;
+}
+
+int
+fail_call_result(int result)
+{
+	if (result < 0 || ask("io_uring", ~(1u << FAIL_CALL_SHORT)) ==
+	    FAIL_CALL_KINDS)
+		return result;
+	return -errno;
 }

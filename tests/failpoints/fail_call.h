@@ -30,6 +30,13 @@ void		 fail_call_enable(unsigned kinds, float probability);
 /* Parts are multiples of so many bytes, as O_DIRECT needs; 1 at first. */
 void		 fail_call_align(size_t);
 
+/*
+ * The same for io_uring, whose calls libc does not make: how many bytes of a
+ * request are asked for, and what a completion says that said `result`.
+ */
+unsigned	 fail_call_length(unsigned bytes);
+int		 fail_call_result(int result);
+
 /* How often calls have failed in these kinds; any thread. */
 unsigned	 fail_call_struck(unsigned kinds);
 

@@ -16,190 +16,15 @@
 
 #include "proto/chan.h"
 #include "shm/memfd.h"
+#include "tests/fuzz/doubles.h"
 #include "tests/fuzz/fuzz.h"
-#include "vmmd/children.h"
 #include "vmmd/conf.h"
 #include "vmmd/disk.h"
 #include "vmmd/disk_impl.h"
-#include "vmmd/fencewatch.h"
 
 #define MEMORY		(UINT64_C(1) << 20)
 #define STEPS_MAX	200u
 #define ROUNDS_MAX	64u	/* to the end of a disk that was stopped */
-
-/* --- doubles: children without processes, a fence without a thread ------- */
-
-struct child {
-	struct child		*next;
-	struct children		*children;
-	const struct child_kind	*kind;
-	void			*owner;
-	struct peer		*peer;
-	int			 theirs;	/* -1: closed */
-	int			 status;
-	bool			 dead;		/* reaped */
-	bool			 killed;
-};
-
-struct children {
-	struct event_base	*base;
-	struct child		*first;
-};
-
-struct child *
-child_start(struct children *cs, const struct child_kind *kind,
-    const char *path, const char *const argv[], const char *name, void *owner)
-{
-	struct child *c = calloc(1, sizeof(*c));
-	int ends[2];
-
-	(void)path;
-	(void)argv;
-	(void)name;
-	FUZZ_REQUIRE(c != NULL && chan_pair(ends) == 0);
-	c->children = cs;
-	c->kind = kind;
-	c->owner = owner;
-	c->theirs = ends[1];
-	FUZZ_REQUIRE((c->peer = peer_new(cs->base, ends[0], &kind->role,
-	    c)) != NULL);
-	c->next = cs->first;
-	cs->first = c;
-	return c;
-}
-
-void *
-child_owner(const struct child *c)
-{
-	return c->owner;
-}
-
-pid_t
-child_pid(const struct child *c)
-{
-	(void)c;
-	return -1;
-}
-
-struct peer *
-child_peer(const struct child *c)
-{
-	return c->peer;
-}
-
-void
-child_kill(struct child *c)
-{
-	c->killed = true;
-}
-
-void
-child_bury(struct child *c)
-{
-	child_kill(c);
-}
-
-void
-child_on_ended(void *ctx, const struct peer_end *end)
-{
-	struct child *c = ctx;
-
-	if (end->error != PROTO_E_EOF)
-		child_kill(c);
-	c->kind->closed(c->owner, c);
-}
-
-void
-child_describe_status(int status, char *text, size_t size)
-{
-	snprintf(text, size, "status %d", status);
-}
-
-void
-children_describe_layers(uint32_t layers, char *text, size_t size)
-{
-	snprintf(text, size, "layers %x", layers);
-}
-
-bool
-children_miss_layers(uint32_t layers, char *text, size_t size)
-{
-	snprintf(text, size, "of layers %x", layers);
-	return (layers & 1) == 0;
-}
-
-static void
-child_die(struct child *c, int status)
-{
-	if (c->dead)
-		return;
-	c->dead = true;
-	c->status = status;
-	if (c->theirs != -1)
-		close(c->theirs);
-	c->theirs = -1;
-}
-
-/* Tell of one that is gone; returns whether there was one. */
-static bool
-sweep_one(struct children *cs)
-{
-	struct child **link, *c;
-
-	for (c = cs->first; c != NULL; c = c->next)
-		if (c->dead && !peer_is_open(c->peer))
-			break;
-	if (c == NULL)
-		return false;
-	c->kind->gone(c->owner, c, c->status);
-	for (link = &cs->first; *link != c; link = &(*link)->next)
-		;
-	*link = c->next;
-	peer_free(c->peer);
-	free(c);
-	return true;
-}
-
-struct fencewatch {
-	void	(*down)(void *ctx);
-	void	*ctx;
-	bool	 waits;
-};
-
-struct fencewatch *
-fencewatch_new(struct event_base *base, int state_fd, unsigned queues,
-    unsigned queue_size, void (*down)(void *ctx), void *ctx)
-{
-	struct fencewatch *f = calloc(1, sizeof(*f));
-
-	(void)base;
-	(void)state_fd;
-	(void)queues;
-	(void)queue_size;
-	FUZZ_REQUIRE(f != NULL);
-	f->down = down;
-	f->ctx = ctx;
-	return f;
-}
-
-void
-fencewatch_free(struct fencewatch *f)
-{
-	free(f);
-}
-
-int
-fencewatch_start(struct fencewatch *f)
-{
-	f->waits = true;
-	return 0;
-}
-
-void
-fencewatch_stop(struct fencewatch *f)
-{
-	f->waits = false;
-}
 
 /* --- the world ----------------------------------------------------------- */
 
@@ -280,7 +105,7 @@ settle(struct world *w)
 {
 	do {
 		event_base_loop(w->host.base, EVLOOP_NONBLOCK);
-	} while (sweep_one(&w->children));
+	} while (doubles_sweep(&w->children));
 	check(w);
 }
 
@@ -393,7 +218,7 @@ step(struct world *w)
 		pass_time(w->disk, fuzz_u8(&w->in));
 	} else if ((what & 0xf) == 10) {
 		if (c != NULL && (c->killed || what & 0x40))
-			child_die(c, c->killed ? 9 :
+			doubles_die(c, c->killed ? 9 :
 			    what & 0x80 ? 0 : 77 << 8);
 	} else if ((what & 0xf) == 11) {
 		if (f->waits) {
@@ -431,7 +256,7 @@ end(struct world *w)
 		for (i = 0; i < 5; i++)
 			pass_time(w->disk, (uint8_t)i);
 		for (c = w->children.first; c != NULL; c = c->next)
-			child_die(c, 9);
+			doubles_die(c, 9);
 		settle(w);
 	}
 	FUZZ_REQUIRE(disk_is_gone(w->disk) && w->gone == 1);

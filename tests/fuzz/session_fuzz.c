@@ -36,10 +36,10 @@ sandbox_missing(uint32_t layers)
 	return ~layers & 1;
 }
 
-const char *
-sandbox_layer_name(uint32_t layer)
+void
+sandbox_layer_names(uint32_t layers, char *text, size_t size)
 {
-	return layer == 1 ? "userns" : NULL;
+	snprintf(text, size, "layers %x", layers);
 }
 
 int

@@ -26,6 +26,7 @@
 #define NITEMS(a)	(sizeof(a) / sizeof((a)[0]))
 
 static char junk[256 << 10];
+static int mmio = -1;		/* the channel that came with ATTACH */
 
 static void __attribute__((noreturn))
 stay(void)
@@ -36,7 +37,7 @@ stay(void)
 
 /* Whatever the bytes are, with `nfds` copies of a descriptor. */
 static void
-say(const void *bytes, size_t len, size_t nfds)
+say_to(int channel, const void *bytes, size_t len, size_t nfds)
 {
 	union {
 		struct cmsghdr	hdr;
@@ -59,7 +60,13 @@ say(const void *bytes, size_t len, size_t nfds)
 			memcpy(CMSG_DATA(c) + i * sizeof(int), &fd,
 			    sizeof(fd));
 	}
-	(void)sendmsg(CONTROL, &msg, MSG_NOSIGNAL);
+	(void)sendmsg(channel, &msg, MSG_NOSIGNAL);
+}
+
+static void
+say(const void *bytes, size_t len, size_t nfds)
+{
+	say_to(CONTROL, bytes, len, nfds);
 }
 
 /* ATTACH; the sequence number that an answer has to repeat. */
@@ -70,6 +77,8 @@ attached(void)
 
 	if (chan_recv(CONTROL, &m) != PROTO_OK)
 		_exit(1);
+	if (m.hdr.m_type == PROTO_BLK_ATTACH)
+		mmio = msg_take_fd(&m, PROTO_ATTACH_MMIO);
 	return m.hdr.m_sequence;
 }
 
@@ -375,6 +384,124 @@ ignore_everything(void)
 	be_ready();
 }
 
+/* --- on the MMIO channel, to the vm process ----------------------------- */
+
+/* The number of the next register access. */
+static uint32_t
+asked(void)
+{
+	struct msg m;
+
+	if (chan_recv(mmio, &m) != PROTO_OK)
+		stay();
+	return m.hdr.m_sequence;
+}
+
+static void
+say_data(uint32_t sequence, uint64_t value, size_t nfds)
+{
+	struct proto_mmio_data m = { .m_value = value };
+
+	chan_header(&m.m_hdr, PROTO_MMIO_DATA, sequence);
+	say_to(mmio, &m, sizeof(m), nfds);
+}
+
+static void
+mmio_garbage(void)
+{
+	be_ready();
+	memset(junk, 0xa5, 64);
+	asked();
+	say_to(mmio, junk, 64, 0);
+}
+
+static void
+mmio_huge(void)
+{
+	be_ready();
+	asked();
+	say_to(mmio, junk, sizeof(junk) / 2, 0);
+}
+
+static void
+mmio_descriptors(void)
+{
+	be_ready();
+	say_data(asked(), 0x74726976, 1);
+}
+
+static void
+mmio_many_descriptors(void)
+{
+	be_ready();
+	say_data(asked(), 0x74726976, 253);
+}
+
+static void
+mmio_wrong_sequence(void)
+{
+	be_ready();
+	say_data(asked() + 1, 0x74726976, 0);
+}
+
+static void
+mmio_wrong_type(void)
+{
+	struct proto_header m;
+
+	be_ready();
+	chan_header(&m, PROTO_MMIO_ACK, asked());
+	say_to(mmio, &m, sizeof(m), 0);
+}
+
+static void
+mmio_unasked(void)
+{
+	be_ready();
+	say_data(1, 0, 0);
+	say_data(2, 0, 0);
+}
+
+static void
+mmio_flood(void)
+{
+	uint32_t n;
+
+	be_ready();
+	for (n = 0;; n++)
+		say_data(n, n, 0);
+}
+
+static void
+mmio_hang_up(void)
+{
+	be_ready();
+	close(mmio);
+}
+
+/* Each answer is in time and of the right form, and none is true. */
+static void
+mmio_lies(void)
+{
+	struct proto_mmio_data data;
+	struct proto_empty ack;
+	struct msg m;
+
+	be_ready();
+	while (chan_recv(mmio, &m) == PROTO_OK) {
+		if (m.hdr.m_type == PROTO_MMIO_WRITE) {
+			chan_header(&ack.m_hdr, PROTO_MMIO_ACK,
+			    m.hdr.m_sequence);
+			say_to(mmio, &ack, sizeof(ack), 0);
+			continue;
+		}
+		data = (struct proto_mmio_data) { .m_value = m.hdr.m_sequence *
+		    UINT64_C(0x9e3779b97f4a7c15) };
+		chan_header(&data.m_hdr, PROTO_MMIO_DATA, m.hdr.m_sequence);
+		say_to(mmio, &data, sizeof(data), 0);
+	}
+}
+
 #define WAY(f)	{ #f, f }
 static const struct {
 	const char	*name;
@@ -390,6 +517,10 @@ static const struct {
 	WAY(unasked_answers), WAY(flood), WAY(replace_loop), WAY(log_flood),
 	WAY(crash), WAY(leave), WAY(hang_up), WAY(stop),
 	WAY(ignore_everything),
+	WAY(mmio_garbage), WAY(mmio_huge), WAY(mmio_descriptors),
+	WAY(mmio_many_descriptors), WAY(mmio_wrong_sequence),
+	WAY(mmio_wrong_type), WAY(mmio_unasked), WAY(mmio_flood),
+	WAY(mmio_hang_up), WAY(mmio_lies),
 };
 
 int

@@ -20,6 +20,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,15 @@
 /* Exit codes of the process inside; an errno is below them. */
 #define NO_ROOM		200
 #define NOT_REFUSED	201
+#define WAS_KILLED	202	/* of the monitor between: by SIGSYS */
+
+static const struct room_ring *ring;
+
+void
+room_give_ring(const struct room_ring *given)
+{
+	ring = given;
+}
 
 /* A table that allows everything, for what the other layers do alone. */
 static void
@@ -174,6 +185,39 @@ be_nobody(void)
 		_exit(NO_ROOM);
 }
 
+/* What many containers do: then the filter and what needs no namespace hold. */
+static void
+refuse_namespaces(void)
+{
+	const struct scmp_arg_cmp pid = SCMP_A0(SCMP_CMP_MASKED_EQ,
+	    CLONE_NEWPID, CLONE_NEWPID);
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (ctx == NULL ||
+	    seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM),
+	    SCMP_SYS(clone), 1, &pid) != 0 ||
+	    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(unshare),
+	    0) != 0 ||
+	    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(mount),
+	    0) != 0 || seccomp_load(ctx) != 0)
+		_exit(NO_ROOM);
+	seccomp_release(ctx);
+}
+
+static bool
+is_of_user(enum room_kind kind)
+{
+	return kind == ROOM_LAYERS_USER || kind == ROOM_SEALED_USER ||
+	    kind == ROOM_SEALED_CONTAINER;
+}
+
+static bool
+is_sealed(enum room_kind kind)
+{
+	return kind == ROOM_SEALED || kind == ROOM_SEALED_USER ||
+	    kind == ROOM_SEALED_CONTAINER;
+}
+
 static void __attribute__((noreturn))
 be_inside(const struct try *try, struct outside *out,
     const struct sandbox_policy *policy)
@@ -185,11 +229,14 @@ be_inside(const struct try *try, struct outside *out,
 	long rc;
 
 	keep_own(out);
+	if (ring != NULL && ring->make(out) == -1)
+		_exit(NO_ROOM);
 	if (sandbox_enter(policy, &box, &layers, why, sizeof(why)) == -1) {
 		(void)!write(STDERR_FILENO, why, strlen(why));
 		_exit(NO_ROOM);
 	}
 	if (sandbox_limit_file(ROOM_IMAGE_SIZE) == -1 ||
+	    (ring != NULL && ring->enable(out) == -1) ||
 	    sandbox_narrow(box) == -1)
 		_exit(NO_ROOM);
 	rc = try->run != NULL ? try->run(out) :
@@ -205,6 +252,8 @@ judge(int status)
 	ATF_REQUIRE_MSG(WIFEXITED(status), "ended by signal %d",
 	    WTERMSIG(status));
 	ATF_REQUIRE_MSG(WEXITSTATUS(status) != NO_ROOM, "no room");
+	if (WEXITSTATUS(status) == WAS_KILLED)
+		return KILLED;
 	return WEXITSTATUS(status) == NOT_REFUSED ? ESCAPED :
 	    WEXITSTATUS(status);
 }
@@ -231,19 +280,23 @@ room_run(const struct try *try, enum room_kind kind,
 	pid_t pid, sibling;
 	int status;
 
-	own.strict = true;
-	if (kind != ROOM_SEALED) {
+	own.strict = kind != ROOM_SEALED_CONTAINER;
+	if (!is_sealed(kind)) {
 		allow_all(rows, &all);
 		own.table = &all;
 	}
 	make_outside(&out);
 	sibling = out.sibling;
-	ATF_REQUIRE((pid = kind == ROOM_LAYERS_USER ? fork() :
+	ATF_REQUIRE((pid = is_of_user(kind) ? fork() :
 	    sandbox_fork()) != -1);
-	if (pid == 0 && kind == ROOM_LAYERS_USER) {
+	if (pid == 0 && is_of_user(kind)) {
 		be_nobody();
+		if (kind == ROOM_SEALED_CONTAINER)
+			refuse_namespaces();
 		if ((pid = sandbox_fork()) != 0) {
 			status = pid == -1 ? 0 : wait_for(pid);
+			if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+				_exit(WAS_KILLED);
 			_exit(WIFEXITED(status) ? WEXITSTATUS(status) :
 			    NO_ROOM);
 		}
@@ -262,7 +315,7 @@ static const struct try *const all_tries[] = {
 	tries_files, tries_processes, tries_kernel, tries_amounts,
 };
 
-#define CASES_MAX	1024
+#define CASES_MAX	2048
 
 static struct room_case {
 	char		 name[64];
@@ -287,7 +340,7 @@ is_expected(const struct room_case *c, int result)
 	const struct try *try = c->try;
 	size_t i;
 
-	if (c->kind == ROOM_SEALED)
+	if (is_sealed(c->kind))
 		return result == (c->vm && try->vm != 0 ? try->vm :
 		    try->sealed);
 	for (i = 0; i < NITEMS(try->layers); i++)
@@ -319,7 +372,7 @@ static bool
 is_possible(const struct try *try, enum room_kind kind)
 {
 	return filter_build_sections() == 0 ||
-	    (kind != ROOM_SEALED && try->sealed != ENOMEM);
+	    (!is_sealed(kind) && try->sealed != ENOMEM);
 }
 
 static void
@@ -327,7 +380,7 @@ add_case(atf_tp_t *tp, const struct try *try, enum room_kind kind,
     const struct sandbox_policy *policy, bool vm)
 {
 	static const char *const suffix[] = { "filter", "layers",
-	    "layers_user" };
+	    "layers_user", "filter_user", "filter_container" };
 	static const char *const no_config[] = { NULL };
 	struct room_case *c = &cases[ncases];
 
@@ -361,28 +414,38 @@ count_body(const atf_tc_t *tc)
 	ATF_CHECK(n >= 60);
 }
 
+static void
+add_tries(atf_tp_t *tp, const struct try *try,
+    const struct sandbox_policy *policy, bool vm)
+{
+	for (; try->name != NULL; try++) {
+		add_case(tp, try, ROOM_SEALED, policy, vm);
+		add_case(tp, try, ROOM_SEALED_USER, policy, vm);
+		add_case(tp, try, ROOM_SEALED_CONTAINER, policy, vm);
+		if (vm || try->layers[0] == 0)
+			continue;
+		add_case(tp, try, ROOM_LAYERS, policy, false);
+		if (!try->root_only)
+			add_case(tp, try, ROOM_LAYERS_USER, policy, false);
+	}
+}
+
 void
 room_add_tries(struct atf_tp *tp, const struct sandbox_policy *policy,
     bool vm)
 {
 	static const char *const no_config[] = { NULL };
 	static atf_tc_t count;
-	const struct try *try;
 	size_t i;
 
+	if (ring != NULL) {
+		add_tries(tp, ring->tries, policy, vm);
+		return;
+	}
 	if (atf_is_error(atf_tc_init(&count, "tries__sixty_at_least", NULL,
 	    count_body, NULL, no_config)) ||
 	    atf_is_error(atf_tp_add_tc(tp, &count)))
 		abort();
-	for (i = 0; i < NITEMS(all_tries); i++) {
-		for (try = all_tries[i]; try->name != NULL; try++) {
-			add_case(tp, try, ROOM_SEALED, policy, vm);
-			if (vm || try->layers[0] == 0)
-				continue;
-			add_case(tp, try, ROOM_LAYERS, policy, false);
-			if (!try->root_only)
-				add_case(tp, try, ROOM_LAYERS_USER, policy,
-				    false);
-		}
-	}
+	for (i = 0; i < NITEMS(all_tries); i++)
+		add_tries(tp, all_tries[i], policy, vm);
 }

@@ -28,6 +28,7 @@ struct outside {
 	int	backing;		/* its image, read-write, 1 MiB */
 	int	gmem;			/* a sealed memfd, read-write */
 	int	kick;			/* an eventfd */
+	struct io_uring *ring;		/* enabled; NULL: it has none */
 };
 
 #define ROOM_IMAGE_SIZE	(1 << 20)
@@ -57,6 +58,8 @@ enum room_kind {
 	ROOM_SEALED,		/* as it is, serving */
 	ROOM_LAYERS,		/* all layers but the filter: defence in depth */
 	ROOM_LAYERS_USER,	/* the same, made by an ordinary user */
+	ROOM_SEALED_USER,	/* as it is, of an ordinary user */
+	ROOM_SEALED_CONTAINER,	/* ... whom namespaces are refused */
 };
 
 /*
@@ -74,10 +77,22 @@ struct atf_tp;
 void	room_add_tries(struct atf_tp *, const struct sandbox_policy *,
 	    bool vm);
 
+/*
+ * Rooms from now on have a ring: made before the sandbox, enabled before it
+ * narrows, as blkd does it.  Each 0 or -1.  The tries are by the ring.
+ */
+struct room_ring {
+	int	(*make)(struct outside *);
+	int	(*enable)(struct outside *);
+	const struct try *tries;
+};
+void	room_give_ring(const struct room_ring *);
+
 /* The tries, by subject; each ended by a row without a name. */
 extern const struct try tries_files[];
 extern const struct try tries_processes[];
 extern const struct try tries_kernel[];
 extern const struct try tries_amounts[];
+extern const struct try tries_uring[];	/* of uring_test alone */
 
 #endif /* TESTS_REDTEAM_ROOM_H */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/redteam/room.h"
@@ -137,6 +138,28 @@ flood_channel(const struct outside *out)
 	return 0;
 }
 
+/* What nobody has received yet counts, too. */
+static long
+descriptors_in_flight(const struct outside *out)
+{
+	union {
+		struct cmsghdr	hdr;
+		char		room[CMSG_SPACE(sizeof(int))];
+	} control = { .hdr = { .cmsg_level = SOL_SOCKET,
+	    .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec iov = { (char[1]){ 0 }, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = &control, .msg_controllen = sizeof(control) };
+	int i;
+
+	memcpy(CMSG_DATA(&control.hdr), &out->channel, sizeof(int));
+	for (i = 0; i < MUCH; i++)
+		if (syscall(SYS_sendmsg, out->channel, &msg,
+		    MSG_DONTWAIT) == -1)
+			return -1;
+	return 0;
+}
+
 const struct try tries_amounts[] = {
 	{ "grow_backing", grow_backing, .sealed = EFBIG, .vm = KILLED,
 	    .layers = { EFBIG } },
@@ -155,5 +178,7 @@ const struct try tries_amounts[] = {
 	    .layers = { EMFILE, ENOSYS, EACCES } },
 	{ "flood_channel", flood_channel, .sealed = EAGAIN,
 	    .layers = { EAGAIN } },
+	{ "descriptors_in_flight", descriptors_in_flight,
+	    .sealed = ETOOMANYREFS, .vm = EAGAIN, .layers = { ETOOMANYREFS, EAGAIN } },
 	{ .name = NULL },
 };

@@ -13,6 +13,8 @@
 #include <sys/un.h>
 
 #include <linux/bpf.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
 #include <linux/keyctl.h>
 #include <linux/kvm.h>
 #include <linux/perf_event.h>
@@ -200,6 +202,42 @@ i386_getpid(const struct outside *out)
 	return rc;
 }
 
+static long
+map_gmem_again(const struct outside *out)
+{
+	return syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, out->gmem, 0);
+}
+
+static long
+map_gmem_exec(const struct outside *out)
+{
+	return syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC,
+	    MAP_SHARED, out->gmem, 0);
+}
+
+static long
+discard_gmem(const struct outside *out)
+{
+	uint64_t range[2] = { 0, 4096 };
+
+	return syscall(SYS_ioctl, out->gmem, BLKDISCARD, range);
+}
+
+static long
+collapse_backing(const struct outside *out)
+{
+	return syscall(SYS_fallocate, out->backing, FALLOC_FL_COLLAPSE_RANGE,
+	    0, 4096);
+}
+
+static long
+insert_into_backing(const struct outside *out)
+{
+	return syscall(SYS_fallocate, out->backing, FALLOC_FL_INSERT_RANGE,
+	    0, 4096);
+}
+
 #define CALL(nr, ...)	.call = { SYS_##nr, __VA_ARGS__ }
 #define S(text)		((long)(text))
 
@@ -281,6 +319,23 @@ const struct try tries_kernel[] = {
 	{ "kvm_on_backing", kvm_on_backing, .sealed = KILLED,
 	    .layers = { ENOTTY } },
 	{ "sendfile", splice_away, .sealed = KILLED },
+	{ "splice_log", CALL(splice, 2, 0, 2, 0, 1, 0), .sealed = KILLED },
+	{ "tee_log", CALL(tee, 2, 2, 1, 0), .sealed = KILLED },
+	{ "vmsplice_log", CALL(vmsplice, 2, 0, 0, 0), .sealed = KILLED },
+	{ "watch_files", CALL(inotify_init1, 0), .sealed = KILLED },
+	{ "watch_file_system", CALL(fanotify_init, 0, 0), .sealed = KILLED,
+	    .layers = { EPERM, ENOSYS } },
+	{ "barrier_of_all", CALL(membarrier, 1, 0, 0), .sealed = KILLED },
+	{ "memory_policy", CALL(set_mempolicy, 0, 0, 0), .sealed = KILLED },
+	{ "quota", CALL(quotactl, 0x80000100, 0, 0, 0), .sealed = KILLED },
+	{ "map_gmem_again", map_gmem_again, .sealed = KILLED },
+	{ "map_gmem_exec", map_gmem_exec, .sealed = KILLED },
+	{ "remap_gmem", CALL(mremap, 4096, 4096, 8192, 1, 0),
+	    .sealed = KILLED, .layers = { EFAULT } },
+	{ "discard_gmem", discard_gmem, .sealed = ENOTTY, .vm = KILLED,
+	    .layers = { ENOTTY } },
+	{ "collapse_backing", collapse_backing, .sealed = KILLED },
+	{ "insert_into_backing", insert_into_backing, .sealed = KILLED },
 	{ "modify_ldt", CALL(modify_ldt, 0, 0, 0), .sealed = KILLED },
 	{ "landlock_again", CALL(landlock_create_ruleset, 0, 0, 1),
 	    .sealed = KILLED },

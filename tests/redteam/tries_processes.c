@@ -11,11 +11,13 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/kcmp.h>
 #include <linux/seccomp.h>
 
@@ -24,6 +26,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/redteam/room.h"
@@ -257,6 +260,98 @@ realtime(const struct outside *out)
 	return syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &sp);
 }
 
+static long
+timer_at_monitor(const struct outside *out)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID,
+	    .sigev_signo = SIGKILL };
+	int id;
+
+	event._sigev_un._tid = out->monitor;
+	return syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &id);
+}
+
+/* Not a pidfd, and there is none to have: pidfd_monitor. */
+static long
+steal_descriptor(const struct outside *out)
+{
+	return syscall(SYS_pidfd_getfd, out->kick, 0, 0);
+}
+
+static long
+signal_by_descriptor(const struct outside *out)
+{
+	return syscall(SYS_pidfd_send_signal, out->kick, SIGKILL, NULL, 0);
+}
+
+static long
+reap_memory(const struct outside *out)
+{
+	return syscall(SYS_process_mrelease, out->kick, 0);
+}
+
+static long
+advise_others(const struct outside *out)
+{
+	struct iovec iov = { (void *)4096, 4096 };
+
+	return syscall(SYS_process_madvise, out->kick, &iov, 1,
+	    MADV_PAGEOUT, 0);
+}
+
+static long
+robust_list_of_monitor(const struct outside *out)
+{
+	void *list;
+	size_t size;
+
+	return syscall(SYS_get_robust_list, out->monitor, &list, &size);
+}
+
+/* Credentials of the monitor on a message of ours. */
+static long
+say_to_be_another(const struct outside *out)
+{
+	union {
+		struct cmsghdr	hdr;
+		char		room[CMSG_SPACE(sizeof(struct ucred))];
+	} control = { .hdr = { .cmsg_level = SOL_SOCKET,
+	    .cmsg_type = SCM_CREDENTIALS,
+	    .cmsg_len = CMSG_LEN(sizeof(struct ucred)) } };
+	/* Ids that the user namespace of the trial knows. */
+	struct ucred who = { .pid = 2, .uid = 65534, .gid = 65534 };
+	struct iovec iov = { (char[1]){ 0 }, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = &control, .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.hdr), &who, sizeof(who));
+	return syscall(SYS_sendmsg, out->channel, &msg, MSG_DONTWAIT);
+}
+
+static uint32_t words[2];
+
+static long
+requeue_waiters(const struct outside *out)
+{
+	(void)out;
+	return syscall(SYS_futex, &words[0], FUTEX_REQUEUE, 0, 1, &words[1]);
+}
+
+static long
+compare_and_requeue(const struct outside *out)
+{
+	(void)out;
+	return syscall(SYS_futex, &words[0], FUTEX_CMP_REQUEUE, 0, 1,
+	    &words[1], 0);
+}
+
+static long
+lock_pi(const struct outside *out)
+{
+	(void)out;
+	return syscall(SYS_futex, &words[0], FUTEX_LOCK_PI, 0, NULL);
+}
+
 #define CALL(nr, ...)	.call = { SYS_##nr, __VA_ARGS__ }
 #define NOBODY_THERE	{ ESRCH }
 #define GONE		{ EPERM, EINVAL }
@@ -302,6 +397,28 @@ const struct try tries_processes[] = {
 	    .layers = { ESRCH, ENOSYS } },
 	{ "wait_for_sibling", wait_for_sibling, .sealed = KILLED,
 	    .layers = { ECHILD } },
+	{ "timer_at_monitor", timer_at_monitor, .sealed = KILLED,
+	    .layers = { EINVAL } },
+	{ "steal_descriptor", steal_descriptor, .sealed = KILLED,
+	    .layers = { EBADF } },
+	{ "robust_list_of_monitor", robust_list_of_monitor, .sealed = KILLED,
+	    .layers = { ESRCH } },
+	{ "robust_list_of_others", CALL(set_robust_list, 4096, 24),
+	    .sealed = KILLED },
+	{ "signal_by_descriptor", signal_by_descriptor, .sealed = KILLED,
+	    .layers = { EBADF } },
+	{ "reap_memory_of_others", reap_memory, .sealed = KILLED,
+	    .layers = { EBADF, ENOSYS } },
+	{ "advise_others", advise_others, .sealed = KILLED,
+	    .layers = { EBADF } },
+	{ "say_to_be_another", say_to_be_another, .sealed = EPERM,
+	    .layers = { EPERM, ESRCH } },
+	/* the monitor waits on words in memory that it shares */
+	{ "requeue_waiters", requeue_waiters, .sealed = KILLED },
+	{ "compare_and_requeue", compare_and_requeue, .sealed = KILLED },
+	{ "lock_pi", lock_pi, .sealed = KILLED },
+	{ "wait_for_many", CALL(futex_waitv, 0, 0, 0, 0, 0),
+	    .sealed = KILLED },
 	{ "fork", fork_child, .sealed = KILLED },
 	{ "vfork", CALL(vfork, 0), .sealed = KILLED },
 	{ "clone_process", clone_vm, .sealed = KILLED },

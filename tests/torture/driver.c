@@ -50,6 +50,7 @@ struct slot {
 	uint64_t	bytes;		/* 0: free, or no data */
 	uint64_t	gpa;		/* of the data */
 	bool		busy;
+	uint64_t	number;		/* as in score.issued */
 	bool		touching;
 	unsigned	touches;	/* still to be issued */
 	uint64_t	least[SECTORS_MAX];	/* what a read may return */
@@ -244,6 +245,8 @@ put(struct driver *d, unsigned index)
 
 	driverq_put(&d->q, (uint16_t)(index * DESCS), index, &r);
 	s->busy = true;
+	s->number = shared_load(&d->score->issued);
+	add(&d->score->issued, 1);
 	d->in_flight++;
 }
 
@@ -307,6 +310,19 @@ complete(struct driver *d, uint32_t head)
 	fill(d, index);
 }
 
+/* All before it have ended. */
+static void
+tell_oldest(struct driver *d)
+{
+	uint64_t oldest = shared_load(&d->score->issued);
+	unsigned i;
+
+	for (i = 0; i < SCORE_DEPTH; i++)
+		if (d->slot[i].busy && d->slot[i].number < oldest)
+			oldest = d->slot[i].number;
+	shared_store(&d->score->oldest, oldest);
+}
+
 /* Returns whether there was something. */
 static bool
 reap(struct driver *d)
@@ -328,6 +344,7 @@ reap(struct driver *d)
 	for (i = 0; i < n; i++)
 		complete(d, driverq_take(&d->q));
 	add(&d->score->done, n);
+	tell_oldest(d);
 	show(d);
 	return true;
 }

@@ -24,6 +24,8 @@ struct score {
 	/* driver.c */
 	uint32_t	touched;	/* the number that was reached */
 	uint64_t	done;		/* requests completed */
+	uint64_t	issued;		/* requests, so far */
+	uint64_t	oldest;		/* in flight: its number of those */
 	uint64_t	lost;		/* never completed */
 	uint64_t	duplicated;	/* completed that were not in flight */
 	uint64_t	corrupt;	/* blocks with wrong data */

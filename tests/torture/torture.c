@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -80,7 +81,7 @@ struct torture {
 	uint64_t		 began_ns;
 	uint64_t		 killed_ns;	/* 0: sampled */
 	uint64_t		 ready_ns;	/* of the newest READY */
-	uint64_t		 ready_done;	/* requests completed until then */
+	uint64_t		 ready_issued;	/* requests until then */
 	unsigned		 kills;
 	unsigned		 again;		/* before the last had recovered */
 	unsigned		 respawns;
@@ -197,7 +198,7 @@ take_sample(struct torture *t)
 		return true;
 	if (t->ready_ns < t->killed_ns ||
 	    shared_load(&t->score->progress_ns) <= t->ready_ns ||
-	    shared_load(&t->score->done) < t->ready_done + SCORE_DEPTH)
+	    shared_load(&t->score->oldest) < t->ready_issued)
 		return false;
 	gap = shared_load(&t->score->gap_ns);
 	t->killed_ns = 0;
@@ -209,6 +210,19 @@ take_sample(struct torture *t)
 		fprintf(stderr, "kill %u: %.3f ms\n", t->kills,
 		    (double)gap / 1e6);
 	return true;
+}
+
+/* Seconds of the day in UTC, to be compared with other programs' logs. */
+static void
+stamp(const struct torture *t, const char *what)
+{
+	struct timespec ts;
+
+	if (!t->o.verbose)
+		return;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	fprintf(stderr, "%s at %lld.%06ld\n", what,
+	    (long long)ts.tv_sec % 86400, ts.tv_nsec / 1000);
 }
 
 static void
@@ -226,6 +240,7 @@ kill_it(struct torture *t)
 		shared_store(&t->score->gap_ns, 0);
 	t->rested = false;
 	t->killed_ns = score_clock();
+	stamp(t, "killed");
 	if (t->o.upgrade)
 		disk_upgrade(t->disk);
 	else
@@ -304,7 +319,8 @@ on_ready(void *ctx, struct disk *disk)
 	uint64_t us;
 
 	t->ready_ns = score_clock();
-	t->ready_done = shared_load(&t->score->done);
+	stamp(t, "ready");
+	t->ready_issued = shared_load(&t->score->issued);
 	if (t->channel != -1)
 		close(t->channel);
 	t->channel = disk_take_channel(disk);
@@ -524,6 +540,8 @@ parse(struct options *o, int argc, char **argv)
 			break;
 		case 'E':
 			o->engine = parse_engine(optarg);
+			/* Only sync has one order. */
+			o->unordered |= o->engine != PROTO_ENGINE_SYNC;
 			break;
 		case 'i':
 			o->image = strtoull(optarg, NULL, 10) << 20;

@@ -31,6 +31,15 @@ backend_pin(int core)
 		warn("core %d: this thread runs on any", core);
 }
 
+void
+backend_hurry(void)
+{
+	struct sched_param param = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &param) == -1)
+		warn("real time");
+}
+
 static void __attribute__((noreturn))
 become(char **command, int core, bool loud)
 {

@@ -18,6 +18,12 @@ void	backend_end(pid_t);
  */
 double	backend_cpu(pid_t);
 
+/*
+ * This process, and what it starts, before all that is not in real time:
+ * what else the machine has to do does not disturb.  Says where it may not.
+ */
+void	backend_hurry(void);
+
 /* This thread on one core; -1: any. */
 void	backend_pin(int core);
 

@@ -82,6 +82,7 @@ open_mmio(struct door *d)
 		.blkd = o->blkd, .path = o->file,
 		.flags = o->direct ? PROTO_DISK_DIRECT : 0,
 		.memory = d->memory, .queue_size = ring_size(o),
+		.poll_us = o->poll_us, .engine = o->engine,
 		.core = o->core[1], .loud = o->loud,
 	};
 	struct blkdproc *p = &d->blkd;
@@ -148,7 +149,7 @@ open_vhost(struct door *d)
 		d->started = 0;
 		return -1;
 	}
-	if (vhostfe_connect(&d->front, o->socket) == -1) {
+	if (vhostfe_connect(&d->front, o->socket, !o->no_inflight) == -1) {
 		warn("%s", o->socket);
 		return -1;
 	}

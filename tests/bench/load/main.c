@@ -43,6 +43,8 @@ main(int argc, char **argv)
 	if (r == NULL)
 		err(1, NULL);
 	options_parse(&o, argc, argv);
+	if (o.real_time)
+		backend_hurry();
 	if (o.what == OPTIONS_MMIO || o.what == OPTIONS_VHOST)
 		status = run_door(&o, r);
 	else

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "proto/proto.h"
 #include "tests/bench/load/options.h"
 
 static const char *const what_names[] = {
@@ -22,6 +23,12 @@ static const char *const pattern_names[] = {
 	[OPTIONS_WRITE] = "write",
 	[OPTIONS_MIXED] = "mixed",
 	[OPTIONS_FLUSH] = "flush",
+};
+
+static const char *const engine_names[] = {
+	[PROTO_ENGINE_SYNC] = "sync",
+	[PROTO_ENGINE_URING] = "uring",
+	[PROTO_ENGINE_AUTO] = "auto",
 };
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
@@ -41,17 +48,21 @@ options_pattern_name(enum options_pattern pattern)
 static void __attribute__((noreturn))
 usage(void)
 {
-	fputs("usage: load -d mmio -b BLKD -f FILE [-E ENGINE] [option ...]\n"
+	fputs("usage: load -d mmio -b BLKD -f FILE [-E sync|uring|auto]\n"
+	    "            [option ...]\n"
 	    "       load -d vhost -s SOCKET [option ...] [-- COMMAND ...]\n"
 	    "       load -d loop|mmap -f FILE [option ...]\n"
 	    "       load -d event [option ...]\n"
+	    "  -P US  blkd looks at the ring so long before it sleeps [50]\n"
 	    "  -p read|write|mixed|flush   [read]\n"
 	    "  -q DEPTH    1 to 256        [1]\n"
 	    "  -B BYTES    512 to 1M       [4k]\n"
 	    "  -t SECONDS  [1]    -u SECONDS before that, not measured [0.2]\n"
 	    "  -n REQUESTS at most         -S SEED\n"
 	    "  -c OURS,THEIRS  cores, -1: any\n"
+	    "  -I without vhost-user's table of requests in flight\n"
 	    "  -D O_DIRECT   -l back-end's log   -j JSON   -o in order\n"
+	    "  -R real-time scheduling of both sides\n"
 	    "  -v verify the data (writes over all of it)\n"
 	    "  -w wait for interrupts, else poll\n", stderr);
 	exit(EX_USAGE);
@@ -101,7 +112,7 @@ defaults(struct options *o)
 {
 	*o = (struct options) {
 		.depth = 1, .bytes = 4096, .seconds = 1, .warm_up = 0.2,
-		.core = { -1, -1 }, .seed = 1,
+		.core = { -1, -1 }, .seed = 1, .poll_us = 50,
 	};
 }
 
@@ -121,12 +132,19 @@ parse_one(struct options *o, int c)
 		o->what = (enum options_what)name_index(optarg, what_names,
 		    COUNT(what_names));
 		break;
+	case 'E':
+		o->engine = name_index(optarg, engine_names,
+		    COUNT(engine_names));
+		break;
 	case 'n':
 		o->requests = strtoull(optarg, NULL, 10);
 		break;
 	case 'p':
 		o->pattern = (enum options_pattern)name_index(optarg,
 		    pattern_names, COUNT(pattern_names));
+		break;
+	case 'P':
+		o->poll_us = number(optarg, 0, PROTO_POLL_US_MAX);
 		break;
 	case 'q':
 		o->depth = number(optarg, 1, OPTIONS_DEPTH_MAX);
@@ -169,10 +187,11 @@ options_parse(struct options *o, int argc, char **argv)
 		bool		*flag;
 		const char	**string;
 	} simple[] = {
-		{ 'b', NULL, &o->blkd }, { 'E', NULL, &o->engine },
-		{ 'f', NULL, &o->file }, { 's', NULL, &o->socket },
+		{ 'b', NULL, &o->blkd }, { 'f', NULL, &o->file }, { 'I', &o->no_inflight, NULL },
+		{ 's', NULL, &o->socket },
 		{ 'D', &o->direct, NULL }, { 'j', &o->json, NULL },
-		{ 'l', &o->loud, NULL }, { 'o', &o->sequential, NULL },
+		{ 'l', &o->loud, NULL }, { 'R', &o->real_time, NULL },
+		{ 'o', &o->sequential, NULL },
 		{ 'v', &o->verify, NULL }, { 'w', &o->wait, NULL },
 	};
 	size_t i;
@@ -180,7 +199,7 @@ options_parse(struct options *o, int argc, char **argv)
 
 	defaults(o);
 	while ((c = getopt(argc, argv,
-	    "+b:B:c:d:DE:f:jln:op:q:s:S:t:u:vw")) != -1) {
+	    "+b:B:c:d:DE:f:Ijln:op:P:q:Rs:S:t:u:vw")) != -1) {
 		for (i = 0; i < COUNT(simple) && simple[i].c != c; i++)
 			;
 		if (i == COUNT(simple))

@@ -32,17 +32,20 @@ struct options {
 	bool			 wait;		/* for interrupts; else poll */
 	bool			 verify;	/* the data */
 	bool			 direct;	/* O_DIRECT */
+	bool			 no_inflight;	/* vhost-user's table */
 	bool			 json;
 	bool			 loud;
+	bool			 real_time;	/* both sides */
 	uint32_t		 depth;
 	uint32_t		 bytes;
+	uint32_t		 poll_us;	/* blkd's, before it sleeps */
 	double			 seconds;
 	double			 warm_up;
 	uint64_t		 requests;	/* at most; 0: any */
 	uint64_t		 seed;
 	int			 core[2];	/* ours, the back-end's; -1 */
 	const char		*blkd;
-	const char		*engine;	/* NULL: blkd's own choice */
+	uint32_t		 engine;	/* enum proto_engine */
 	const char		*file;
 	const char		*socket;
 	char			**command;	/* starts the back-end, or NULL */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Locks on images.  Monitor.  The kernel does not say who owns an OFD lock
- * (its pid is -1), so the holder is looked for in /proc: another process may
- * come and go meanwhile, and what is found is only for a message.
+ * Locks on images.  Monitor, and blkd behind vhost-user.  The kernel does
+ * not say who owns an OFD lock (its pid is -1), so the holder is looked for
+ * in /proc: another process may come and go meanwhile, and what is found is
+ * only for a message.
  */
 #include <sys/stat.h>
 
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmmd/imagelock.h"
+#include "util/imagelock.h"
 
 int
 imagelock_take(int fd, enum imagelock_byte byte, bool shared)

@@ -12,8 +12,8 @@
  *
  * A read-only disk shares its locks with other read-only disks.
  */
-#ifndef VMMD_IMAGELOCK_H
-#define VMMD_IMAGELOCK_H
+#ifndef UTIL_IMAGELOCK_H
+#define UTIL_IMAGELOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,4 +35,4 @@ int	imagelock_take(int fd, enum imagelock_byte, bool shared);
  */
 void	imagelock_describe_holder(int fd, char *text, size_t size);
 
-#endif /* VMMD_IMAGELOCK_H */
+#endif /* UTIL_IMAGELOCK_H */

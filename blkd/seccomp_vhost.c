@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The system calls of a blkd behind vhost-user, as seccomp_table.c has those
+ * of one behind vmmd.
+ *
+ * Here memory and descriptors come for as long as it serves, not only at the
+ * start: so there are calls for checking, mapping and making them, and, to
+ * stay at 25, none of libevent, of the end of a thread, and of a heap of its
+ * own for each.
+ */
+#include "config.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/io_uring.h>
+#include <linux/memfd.h>
+#include <linux/seccomp.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+
+#include "blkd/seccomp_table.h"
+
+#define NITEMS(a)	(sizeof(a) / sizeof((a)[0]))
+
+#define CLONE_PTHREAD	(CLONE_VM | CLONE_FS | CLONE_FILES | \
+	CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
+	CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+
+#define STATX_FLAGS	(AT_EMPTY_PATH | AT_STATX_DONT_SYNC)
+
+/* Private memory, which RLIMIT_DATA bounds, and files: what was sent. */
+static const struct filter_way mmap_ways[] = {
+	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
+	    FILTER_BITS(3, MAP_TYPE, MAP_PRIVATE)),
+	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
+	    FILTER_BITS(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED)),
+};
+
+static const struct filter_way mprotect_ways[] = {
+	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
+};
+
+static const struct filter_way fcntl_ways[] = {
+	FILTER_WAY(FILTER_INT(1, F_GETFL)),
+	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
+	FILTER_WAY2(FILTER_INT(1, F_ADD_SEALS), FILTER_INT(2,
+	    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)),
+	/* eventfds, so that nobody waits for a front-end */
+	FILTER_WAY2(FILTER_INT(1, F_SETFL), FILTER_INT(2,
+	    O_RDWR | O_NONBLOCK)),
+	/* backing_open: O_DIRECT off, where the file has no whole blocks */
+	{ FILTER_START, 2, { FILTER_INT(1, F_SETFL),
+	    FILTER_CLEAR(2, O_NONBLOCK | O_ASYNC | O_APPEND) } },
+};
+
+static const struct filter_way statx_ways[] = {
+	FILTER_WAY(FILTER_ONLY(2, STATX_FLAGS)),
+};
+
+static const struct filter_way newfstatat_ways[] = {
+	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
+};
+
+static const struct filter_way memfd_create_ways[] = {
+	FILTER_WAY(FILTER_INT(1, MFD_CLOEXEC | MFD_ALLOW_SEALING)),
+};
+
+static const struct filter_way dup3_ways[] = {
+	FILTER_WAY(FILTER_INT(2, O_CLOEXEC)),
+};
+
+static const struct filter_way accept4_ways[] = {
+	FILTER_WAY(FILTER_INT(3, SOCK_CLOEXEC | SOCK_NONBLOCK)),
+};
+
+static const struct filter_way ioctl_ways[] = {
+	FILTER_WAY(FILTER_INT(1, BLKDISCARD)),
+	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
+};
+
+static const struct filter_way clone_ways[] = {
+	FILTER_WAY(FILTER_LONG(0, CLONE_PTHREAD)),
+};
+
+static const struct filter_way rt_sigaction_ways[] = {
+	FILTER_WAY(FILTER_INT(0, 33)),
+};
+
+static const struct filter_way prctl_ways[] = {
+	FILTER_WAY(FILTER_INT(0, PR_SET_NAME)),
+};
+
+static const struct filter_way prlimit64_ways[] = {
+	FILTER_WAY2(FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_FSIZE)),
+	{ 0, 3, { FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_STACK),
+	    FILTER_LONG(2, 0) } },
+};
+
+static const struct filter_way sendmsg_ways[] = {
+	FILTER_WAY(FILTER_ONLY(2, MSG_DONTWAIT | MSG_NOSIGNAL)),
+};
+
+static const struct filter_way recvmsg_ways[] = {
+	FILTER_WAY(FILTER_ONLY(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
+};
+
+static const struct filter_way seccomp_ways[] = {
+	FILTER_WAY2(FILTER_INT(0, SECCOMP_SET_MODE_FILTER),
+	    FILTER_INT(1, SECCOMP_FILTER_FLAG_TSYNC)),
+};
+
+static const struct filter_way io_uring_register_ways[] = {
+	FILTER_WAY(FILTER_INT(1, IORING_REGISTER_ENABLE_RINGS)),
+};
+
+static const struct filter_way io_uring_enter_ways[] = {
+	FILTER_WAY(FILTER_ONLY(3, IORING_ENTER_GETEVENTS)),
+};
+
+#define ROW(sc, stages, section, error, ways, nways, why) \
+	{ SCMP_SYS(sc), #sc, stages, section, error, ways, nways, why }
+#define BOTH(sc, why)	ROW(sc, FILTER_BOTH, 0, 0, NULL, 0, why)
+#define BOTH_IF(sc, why) \
+	ROW(sc, FILTER_BOTH, 0, 0, sc##_ways, NITEMS(sc##_ways), why)
+#define START(sc, why)	ROW(sc, FILTER_START, 0, 0, NULL, 0, why)
+#define START_IF(sc, why) \
+	ROW(sc, FILTER_START, 0, 0, sc##_ways, NITEMS(sc##_ways), why)
+#define REFUSE(sc, error, why) ROW(sc, FILTER_BOTH, 0, error, NULL, 0, why)
+#define SANITIZER(sc, why) \
+	ROW(sc, FILTER_BOTH, FILTER_SANITIZER, 0, NULL, 0, why)
+
+static const struct filter_row rows[] = {
+	/* the front-end: blkd/vhost_door.c, blkd/vhost_conn.c */
+	BOTH_IF(accept4, "the next front-end"),
+	BOTH_IF(recvmsg, "a message"),
+	BOTH_IF(sendmsg, "a reply"),
+	BOTH(ppoll, "every thread: wait for messages, kicks, signals, time"),
+	BOTH(read, "eventfds, the signalfd, the parent's pipe"),
+	BOTH(write, "eventfds: calls, wake-ups; the log on stderr"),
+
+	/* what comes with messages: vhost_mem.c, vhost_ring.c, shm/ */
+	BOTH_IF(statx, "the size of memory; what an eventfd is"),
+	BOTH_IF(fcntl, "seals and access modes"),
+	BOTH_IF(dup3, "another kick or call in the place of the one before"),
+	BOTH_IF(memfd_create, "GET_INFLIGHT_FD: a state that outlives us"),
+	BOTH(ftruncate, "its size"),
+	BOTH(rt_sigreturn, "the way back from SIGBUS: memory that shrank"),
+
+	/* the backing file: blkd/engine_sync.c, blkd/backing_file.c */
+	BOTH(preadv, "IN"),
+	BOTH(pwritev, "OUT"),
+	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
+	BOTH(fallocate, "DISCARD, WRITE_ZEROES on a file"),
+	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device"),
+
+	/* the same by a ring, where it has one: blkd/engine_uring.c */
+	ROW(io_uring_enter, FILTER_BOTH, FILTER_URING, 0, io_uring_enter_ways,
+	    NITEMS(io_uring_enter_ways), "submit a batch, take results"),
+	ROW(io_uring_register, FILTER_START, FILTER_URING, 0,
+	    io_uring_register_ways, NITEMS(io_uring_register_ways),
+	    "the ring's thread has begun"),
+
+	/* memory and threads */
+	BOTH_IF(mmap, "guest memory, malloc(3), stacks; never executable"),
+	BOTH(munmap, "memory of a front-end that is gone; free(3)"),
+	BOTH(brk, "malloc(3) in the main thread"),
+	BOTH(futex, "pthread mutexes"),
+	BOTH(clock_gettime, "throttle, timers: where the vDSO cannot"),
+	BOTH(close, "descriptors"),
+	BOTH(exit_group, "exit(3): threads end with the process"),
+
+	/* the start; gone once it serves */
+	START(fstat, "blkd/backing_file.c: what kind of file it is"),
+	START_IF(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
+	START(lseek, "the size of the backing"),
+	START(eventfd2, "what wakes a queue thread; places for kicks"),
+	START_IF(clone, "queue threads"),
+	START_IF(rt_sigaction, "the first pthread_create(3): libc's own signal"),
+	START(rt_sigprocmask, "pthread_create(3)"),
+	START_IF(mprotect, "stacks; never executable"),
+	START(madvise, "malloc(3), stacks"),
+	START(set_robust_list, "pthread_create(3); blkd/fence.c: after that"),
+	START(gettid, "blkd/fence.c: whose fence it is"),
+	START(rseq, "pthread_create(3)"),
+	START(sched_setaffinity, "-c: the place of a queue thread"),
+	START_IF(prctl, "the name of a thread"),
+	START_IF(prlimit64, "sandbox_limit_file"),
+	START_IF(seccomp, "sandbox_narrow"),
+	START(getrandom, "malloc(3) seeds its first arena of a thread"),
+
+	/* refused, not fatal: libc has another way */
+	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone"),
+	ROW(mprotect, FILTER_SERVE, 0, ENOMEM, NULL, 0,
+	    "malloc(3) in threads then uses the heap of the main thread"),
+
+	/* the sanitizers' run time; no normal build has these rows */
+	SANITIZER(sigaltstack, "ASan: stack overflow handlers of threads"),
+	SANITIZER(sched_yield, "ASan: spin locks"),
+	SANITIZER(mremap, "ASan: allocator"),
+	SANITIZER(prctl, "ASan: names of mappings"),
+	SANITIZER(getpid, "ASan: reports"),
+	SANITIZER(gettid, "ASan: threads"),
+	SANITIZER(openat, "ASan: /proc/self/maps"),
+	SANITIZER(open, "ASan: /proc/self/maps"),
+	SANITIZER(readlink, "ASan: the name of the program"),
+	SANITIZER(madvise, "ASan: shadow memory"),
+	SANITIZER(rt_sigaction, "ASan: reports"),
+	SANITIZER(rt_sigprocmask, "ASan: the end of a thread"),
+	SANITIZER(tgkill, "ASan: abort_on_error"),
+	SANITIZER(getrlimit, "ASan: size of a thread's stack"),
+	SANITIZER(prlimit64, "ASan: size of a thread's stack"),
+	SANITIZER(getrusage, "ASan: memory limit"),
+	SANITIZER(sched_getaffinity, "ASan: thread attributes"),
+	SANITIZER(pipe, "UBSan: is an address readable"),
+	SANITIZER(pipe2, "UBSan: is an address readable"),
+};
+
+const struct filter_table seccomp_table_vhost = {
+	.name = "blkd behind vhost-user",
+	.rows = rows,
+	.nrows = NITEMS(rows),
+};
+
+void
+seccomp_table_policy_vhost(struct sandbox_policy *policy)
+{
+	*policy = (struct sandbox_policy){
+		/* std 3, the door 6, four a queue, messages 8, engines 8 */
+		.nofile = 96,
+		.threads = 10,
+		.data = 256ull << 20,
+		.table = &seccomp_table_vhost,
+	};
+}

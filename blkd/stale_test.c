@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a dead blkd has in flight: the lock on its description of the image
+ * is not given back before it has landed.
+ *
+ * A loop device on a slow file: its requests are asynchronous, and nobody's
+ * but the ring's once the process is gone.
+ */
+#include <sys/ioctl.h>
+#include <linux/loop.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blkd/process_harness.h"
+#include "blkd/slow_file.h"
+#include "util/fd.h"
+
+#define DELAY_MS	500
+#define BYTES		4096u
+#define PATIENCE	2000	/* of 5 ms */
+
+struct device {
+	struct slow_file	 slow;
+	char			 path[32];
+	unsigned		 number;
+	int			 fd;
+};
+
+static void
+device_make(struct device *d)
+{
+	int control;
+
+	slow_file_make(&d->slow, RING_DISK_SECTORS * 512, DELAY_MS);
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control == -1)
+		atf_tc_skip("no loop devices: %s", strerror(errno));
+	d->number = (unsigned)ioctl(control, LOOP_CTL_GET_FREE);
+	snprintf(d->path, sizeof(d->path), "/dev/loop%u", d->number);
+	close(control);
+	d->fd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (d->fd == -1 || ioctl(d->fd, LOOP_SET_FD, d->slow.fd) == -1)
+		atf_tc_skip("%s: %s", d->path, strerror(errno));
+}
+
+static void
+device_free(struct device *d)
+{
+	(void)ioctl(d->fd, LOOP_CLR_FD, 0);
+	close(d->fd);
+	slow_file_free(&d->slow);
+}
+
+/* On its description: 0, or -1 and EAGAIN. */
+static int
+take_lock(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+static void
+await_in_flight(const struct device *d)
+{
+	unsigned reads = 0, writes = 0;
+	char path[64];
+	FILE *f;
+	int i;
+
+	snprintf(path, sizeof(path), "/sys/block/loop%u/inflight", d->number);
+	for (i = 0; i < PATIENCE && reads + writes == 0; i++) {
+		ATF_REQUIRE((f = fopen(path, "re")) != NULL);
+		ATF_REQUIRE_EQ(2, fscanf(f, "%u %u", &reads, &writes));
+		fclose(f);
+		usleep(5000);
+	}
+	ATF_REQUIRE(reads + writes > 0);
+}
+
+/* The first byte of the image, below the device. */
+static int
+landed(void)
+{
+	uint8_t byte = 0;
+	int fd = open(SLOW_FILE_IMAGE, O_RDONLY | O_CLOEXEC);
+
+	ATF_REQUIRE(fd != -1 && pread(fd, &byte, 1, 0) == 1);
+	close(fd);
+	return byte;
+}
+
+/* A blkd has a description of its own, with the lock; a write is in flight. */
+static void
+start_write(struct process *p, const struct device *d,
+    void (*want)(struct process *))
+{
+	process_make(p);
+	want(p);
+	close(p->ring.backingfd);
+	p->ring.backingfd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	ATF_REQUIRE(p->ring.backingfd != -1);
+	ATF_REQUIRE_EQ(0, take_lock(p->ring.backingfd));
+	process_attach(p, NULL);
+	fd_close(&p->ring.backingfd);
+	process_go_live(p);
+	memset(ring_harness_data(&p->ring, 0), 0x5a, BYTES);
+	ring_harness_request(&p->ring, 0, VIRTIO_BLK_T_OUT, 0, BYTES);
+	ring_harness_offer(&p->ring, ring_harness_head(0));
+	ring_harness_kick(&p->ring);
+	await_in_flight(d);
+	ATF_REQUIRE_EQ(0, landed());
+}
+
+static void
+test_write(void (*want)(struct process *), bool outlives)
+{
+	struct device d;
+	struct process p;
+	int i, error;
+
+	device_make(&d);
+	start_write(&p, &d, want);
+	process_kill(&p);
+	error = take_lock(d.fd) == -1 ? errno : 0;
+	printf("reaped: the lock %s, the write %s\n", error == 0 ? "is free" :
+	    "is held", landed() == 0x5a ? "has landed" : "has not");
+	/* Else this has shown nothing. */
+	if (outlives)
+		ATF_CHECK(error == EAGAIN);
+	for (i = 0; i < PATIENCE && error != 0; i++) {
+		usleep(5000);
+		error = take_lock(d.fd) == -1 ? errno : 0;
+	}
+	ATF_REQUIRE_EQ(0, error);
+	ATF_CHECK_EQ(0x5a, landed());
+	process_free(&p);
+	device_free(&d);
+}
+
+static void
+want_sync(struct process *p)
+{
+	(void)p;
+}
+
+#define SLOW(tc)							\
+ATF_TC_WITH_CLEANUP(tc);						\
+ATF_TC_HEAD(tc, atf)							\
+{									\
+	atf_tc_set_md_var(atf, "require.user", "root");			\
+	atf_tc_set_md_var(atf, "require.progs",				\
+	    "nbdkit nbdfuse fusermount3");				\
+}									\
+ATF_TC_CLEANUP(tc, atf)							\
+{									\
+	slow_file_clean_up();						\
+}									\
+ATF_TC_BODY(tc, atf)
+
+SLOW(stale__sync_write_lands_before_the_lock_is_free)
+{
+	test_write(want_sync, false);
+}
+
+SLOW(stale__uring_write_lands_before_the_lock_is_free)
+{
+	test_write(process_want_uring, true);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, stale__sync_write_lands_before_the_lock_is_free);
+	ATF_TP_ADD_TC(tp, stale__uring_write_lands_before_the_lock_is_free);
+	return atf_no_error();
+}
