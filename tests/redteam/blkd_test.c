@@ -2,9 +2,10 @@
 /*
  * The red team in blkd's place: each way out against the finished sandbox
  * (NAME__filter; as an ordinary user NAME__filter_user, and where that one gets
- * no namespaces NAME__filter_container), and against its other layers alone (NAME__layers as root,
- * NAME__layers_user as an ordinary user): what the filter must not be the
- * only one to stop has an expected errno there.
+ * no namespaces NAME__filter_container; in a thread that was made before,
+ * NAME__filter_thread), and against its other layers alone (NAME__layers as
+ * root, NAME__layers_user as an ordinary user): what the filter must not be
+ * the only one to stop has an expected errno there.
  */
 #include "config.h"
 

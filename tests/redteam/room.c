@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -215,18 +216,48 @@ static bool
 is_sealed(enum room_kind kind)
 {
 	return kind == ROOM_SEALED || kind == ROOM_SEALED_USER ||
-	    kind == ROOM_SEALED_CONTAINER;
+	    kind == ROOM_SEALED_CONTAINER || kind == ROOM_SEALED_THREAD;
+}
+
+struct attempt {
+	const struct try	*try;
+	const struct outside	*out;
+	bool			 here;	/* the thread has started */
+	bool			 go;
+};
+
+static void __attribute__((noreturn))
+attempt(const struct attempt *a)
+{
+	const long *c = a->try->call;
+	long rc;
+
+	rc = a->try->run != NULL ? a->try->run(a->out) :
+	    syscall(c[0], c[1], c[2], c[3], c[4], c[5], c[6]);
+	_exit(rc == -1 ? errno : NOT_REFUSED);
+}
+
+/* No call before the last filter is in force: only that is asked for. */
+static void *
+attempt_in_thread(void *arg)
+{
+	struct attempt *a = arg;
+
+	__atomic_store_n(&a->here, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&a->go, __ATOMIC_ACQUIRE))
+		continue;
+	attempt(a);
 }
 
 static void __attribute__((noreturn))
 be_inside(const struct try *try, struct outside *out,
-    const struct sandbox_policy *policy)
+    const struct sandbox_policy *policy, enum room_kind kind)
 {
+	struct attempt a = { .try = try, .out = out };
 	char why[SANDBOX_WHY_MAX];
-	const long *c = try->call;
 	struct sandbox *box;
+	pthread_t thread;
 	uint32_t layers;
-	long rc;
 
 	keep_own(out);
 	if (ring != NULL && ring->make(out) == -1)
@@ -235,13 +266,21 @@ be_inside(const struct try *try, struct outside *out,
 		(void)!write(STDERR_FILENO, why, strlen(why));
 		_exit(NO_ROOM);
 	}
+	if (kind == ROOM_SEALED_THREAD &&
+	    pthread_create(&thread, NULL, attempt_in_thread, &a) != 0)
+		_exit(NO_ROOM);
+	while (kind == ROOM_SEALED_THREAD &&
+	    !__atomic_load_n(&a.here, __ATOMIC_ACQUIRE))
+		continue;
 	if (sandbox_limit_file(ROOM_IMAGE_SIZE) == -1 ||
 	    (ring != NULL && ring->enable(out) == -1) ||
 	    sandbox_narrow(box) == -1)
 		_exit(NO_ROOM);
-	rc = try->run != NULL ? try->run(out) :
-	    syscall(c[0], c[1], c[2], c[3], c[4], c[5], c[6]);
-	_exit(rc == -1 ? errno : NOT_REFUSED);
+	if (kind != ROOM_SEALED_THREAD)
+		attempt(&a);
+	__atomic_store_n(&a.go, true, __ATOMIC_RELEASE);
+	(void)pthread_join(thread, NULL);
+	_exit(NO_ROOM);
 }
 
 static int
@@ -302,7 +341,7 @@ room_run(const struct try *try, enum room_kind kind,
 		}
 	}
 	if (pid == 0)
-		be_inside(try, &out, &own);
+		be_inside(try, &out, &own, kind);
 	status = wait_for(pid);
 	/* Whoever it got at outside is missed. */
 	ATF_CHECK_MSG(waitpid(sibling, NULL, WNOHANG) == 0, "sibling died");
@@ -380,7 +419,8 @@ add_case(atf_tp_t *tp, const struct try *try, enum room_kind kind,
     const struct sandbox_policy *policy, bool vm)
 {
 	static const char *const suffix[] = { "filter", "layers",
-	    "layers_user", "filter_user", "filter_container" };
+	    "layers_user", "filter_user", "filter_container",
+	    "filter_thread" };
 	static const char *const no_config[] = { NULL };
 	struct room_case *c = &cases[ncases];
 
@@ -422,6 +462,9 @@ add_tries(atf_tp_t *tp, const struct try *try,
 		add_case(tp, try, ROOM_SEALED, policy, vm);
 		add_case(tp, try, ROOM_SEALED_USER, policy, vm);
 		add_case(tp, try, ROOM_SEALED_CONTAINER, policy, vm);
+		/* A ring belongs to the thread that has enabled it. */
+		if (ring == NULL)
+			add_case(tp, try, ROOM_SEALED_THREAD, policy, vm);
 		if (vm || try->layers[0] == 0)
 			continue;
 		add_case(tp, try, ROOM_LAYERS, policy, false);

@@ -60,6 +60,7 @@ enum room_kind {
 	ROOM_LAYERS_USER,	/* the same, made by an ordinary user */
 	ROOM_SEALED_USER,	/* as it is, of an ordinary user */
 	ROOM_SEALED_CONTAINER,	/* ... whom namespaces are refused */
+	ROOM_SEALED_THREAD,	/* in a thread that was there before */
 };
 
 /*
