@@ -31,6 +31,40 @@ ATF_TC_BODY(table__steady_state_is_small, tc)
 	ATF_CHECK(n <= STEADY_MAX);
 }
 
+/* The other door: the same bound, with an engine's ring, too. */
+ATF_TC_WITHOUT_HEAD(vhost__steady_state_is_small);
+ATF_TC_BODY(vhost__steady_state_is_small, tc)
+{
+	static const int never[] = {
+		SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(openat2),
+		SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind),
+		SCMP_SYS(listen), SCMP_SYS(execve), SCMP_SYS(execveat),
+		SCMP_SYS(fork), SCMP_SYS(kill), SCMP_SYS(ptrace),
+		SCMP_SYS(io_uring_setup), SCMP_SYS(bpf), SCMP_SYS(unshare),
+		SCMP_SYS(userfaultfd), SCMP_SYS(mremap), SCMP_SYS(dup),
+		SCMP_SYS(process_vm_writev), SCMP_SYS(pidfd_getfd),
+	};
+	const struct filter_table *t = &seccomp_table_vhost;
+	size_t i, j;
+	unsigned n;
+
+	(void)tc;
+	n = filter_count(t, FILTER_SERVE, FILTER_URING);
+	printf("system calls of blkd behind vhost-user: %u from the start,"
+	    " %u when serving, of them 1 for io_uring\n",
+	    filter_count(t, FILTER_START, FILTER_URING), n);
+	ATF_CHECK(n > 0);
+	ATF_CHECK(n <= STEADY_MAX);
+	for (i = 0; i < t->nrows; i++) {
+		ATF_CHECK(t->rows[i].nr != __NR_SCMP_ERROR);
+		ATF_CHECK(strlen(t->rows[i].reason) > 0);
+		for (j = 0; j < sizeof(never) / sizeof(never[0]); j++)
+			ATF_CHECK_MSG(t->rows[i].nr != never[j] ||
+			    t->rows[i].section == FILTER_SANITIZER, "%s",
+			    t->rows[i].name);
+	}
+}
+
 ATF_TC_WITHOUT_HEAD(table__rows_are_complete);
 ATF_TC_BODY(table__rows_are_complete, tc)
 {
@@ -143,6 +177,7 @@ ATF_TC_BODY(compile__every_stage_and_section, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, table__steady_state_is_small);
+	ATF_TP_ADD_TC(tp, vhost__steady_state_is_small);
 	ATF_TP_ADD_TC(tp, table__rows_are_complete);
 	ATF_TP_ADD_TC(tp, table__never_has_these);
 	ATF_TP_ADD_TC(tp, table__arguments_are_checked);

@@ -56,8 +56,8 @@ harness_free(struct vhost_harness *h)
 
 /* --- the process -------------------------------------------------------- */
 
-static void
-exec_blkd(const struct vhost_harness *h, const char *const *more)
+void
+harness_exec(const struct vhost_harness *h, const char *const *more)
 {
 	const char *build = getenv("VMMD_BUILDDIR");
 	const char *argv[ARGS_MAX] = { "blkd", "-s", HARNESS_SOCKET, "-f" };
@@ -89,7 +89,7 @@ harness_spawn(struct vhost_harness *h, const char *const *more)
 	h->pid = fork();
 	ATF_REQUIRE(h->pid != -1);
 	if (h->pid == 0)
-		exec_blkd(h, more);
+		harness_exec(h, more);
 	for (i = 0; i < PATIENCE_MS && stat(HARNESS_SOCKET, &st) == -1; i++)
 		nap();
 	ATF_REQUIRE_MSG(i < PATIENCE_MS, "blkd does not listen");

@@ -38,6 +38,9 @@ struct vhost_harness {
 void	harness_make(struct vhost_harness *);
 void	harness_free(struct vhost_harness *);
 
+/* In a child: become a blkd. */
+void	harness_exec(const struct vhost_harness *, const char *const *more)
+	    __attribute__((__noreturn__));
 /* Start a blkd with more arguments, which end with NULL; it listens. */
 void	harness_spawn(struct vhost_harness *, const char *const *more);
 /* Wait for its end; returns waitpid's status. */

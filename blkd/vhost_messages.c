@@ -351,11 +351,11 @@ on_reset_device(struct vhost *v, struct vhost_msg *m)
 #define NOT_OFFERED(n)	[VHOST_##n] = { .name = #n }
 
 static const struct vhost_rule rules[VHOST_REQUESTS] = {
-	ROW(GET_FEATURES, on_get_features, 0),
+	ROW(GET_FEATURES, on_get_features, .least = 0),
 	ROW(SET_FEATURES, on_set_features, U64, .still = VHOST_STILL_ALL),
-	ROW(SET_OWNER, on_nothing, 0),
+	ROW(SET_OWNER, on_nothing, .least = 0),
 	/* deprecated, and understood in two ways: ignored */
-	ROW(RESET_OWNER, on_nothing, 0),
+	ROW(RESET_OWNER, on_nothing, .least = 0),
 	ROW(SET_MEM_TABLE, on_set_mem_table, TABLE, VHOST_FDS_TABLE,
 	    .still = VHOST_STILL_ALL),
 	ROW(SET_VRING_NUM, on_set_vring_num, STATE, .stopped = true,
@@ -372,9 +372,9 @@ static const struct vhost_rule rules[VHOST_REQUESTS] = {
 	    VHOST_NAMES_U64),
 	ROW(SET_VRING_ERR, on_set_vring_err, U64, VHOST_FDS_RING,
 	    VHOST_NAMES_U64),
-	ROW(GET_PROTOCOL_FEATURES, on_get_protocol_features, 0),
+	ROW(GET_PROTOCOL_FEATURES, on_get_protocol_features, .least = 0),
 	ROW(SET_PROTOCOL_FEATURES, on_set_protocol_features, U64),
-	ROW(GET_QUEUE_NUM, on_get_queue_num, 0),
+	ROW(GET_QUEUE_NUM, on_get_queue_num, .least = 0),
 	ROW(SET_VRING_ENABLE, on_set_vring_enable, STATE,
 	    .names = VHOST_NAMES_INDEX, .still = VHOST_STILL_RING),
 	ROW(GET_CONFIG, on_get_config, CONFIG,
@@ -385,9 +385,9 @@ static const struct vhost_rule rules[VHOST_REQUESTS] = {
 	    .needs = VHOST_PROTOCOL(INFLIGHT_SHMFD)),
 	ROW(SET_INFLIGHT_FD, vhost_inflight_set, INFLIGHT, VHOST_FDS_ONE,
 	    .needs = VHOST_PROTOCOL(INFLIGHT_SHMFD)),
-	ROW(RESET_DEVICE, on_reset_device, 0, .still = VHOST_STILL_ALL,
+	ROW(RESET_DEVICE, on_reset_device, .still = VHOST_STILL_ALL,
 	    .needs = VHOST_PROTOCOL(RESET_DEVICE)),
-	ROW(GET_MAX_MEM_SLOTS, on_get_max_mem_slots, 0,
+	ROW(GET_MAX_MEM_SLOTS, on_get_max_mem_slots,
 	    .needs = VHOST_PROTOCOL(CONFIGURE_MEM_SLOTS)),
 	ROW(ADD_MEM_REG, on_add_mem_reg, SINGLE, VHOST_FDS_ONE,
 	    .still = VHOST_STILL_ALL,
