@@ -138,8 +138,13 @@ static void
 idle(struct queue *q, unsigned engine)
 {
 	uint64_t since = q->serve.now_ns;
+	/*
+	 * What is in flight in the engine is finished by the kernel, some of
+	 * it in a worker on this very core, which we must not keep from it.
+	 */
+	uint64_t look = engine == 0 ? q->polling.window_ns : 0;
 
-	if (!serve_look(&q->serve, q->polling.window_ns) &&
+	if (!serve_look(&q->serve, look) &&
 	    !virtq_kicks_on(&q->serve.vq))
 		sleep_for(q, WAIT_KICK | engine, nap(q));
 	if (q->polling.max_ns > 0)
