@@ -79,7 +79,8 @@ exec_blkd(const struct process *p, int control)
 		_exit(126);
 	snprintf(rings, sizeof(rings), "-r%u,%u", p->attach.m_queues,
 	    p->attach.m_queue_size);
-	execl(path, "blkd", p->attach.m_engine != PROTO_ENGINE_SYNC ? rings :
+	execl(path, "blkd", p->attach.m_engine != PROTO_ENGINE_SYNC &&
+	    !p->no_rings ? rings :
 	    (char *)NULL, (char *)NULL);
 	_exit(127);
 }

@@ -30,6 +30,7 @@ struct process {
 	int			 mmio;
 	int			 mmio_blkd;	/* its end, until sent */
 	int			 faultfd;	/* -1: no faults on purpose */
+	bool			 no_rings;	/* whatever ATTACH asks for */
 	struct proto_blk_attach	 attach;
 	uint32_t		 sequence;
 };

@@ -144,6 +144,55 @@ ATTACHED(session__vm_gone_waits_for_the_monitor)
 	require_exit(p, EX_OK);
 }
 
+/* --- engines ------------------------------------------------------------ */
+
+static const struct {
+	enum proto_engine	wanted;
+	bool			rings;
+	int			engine;		/* -1: FAIL */
+} engines[] = {
+	{ PROTO_ENGINE_SYNC,	false,	PROTO_ENGINE_SYNC },
+	{ PROTO_ENGINE_URING,	false,	-1 },
+	{ PROTO_ENGINE_AUTO,	false,	PROTO_ENGINE_SYNC },
+	{ PROTO_ENGINE_URING,	true,	PROTO_ENGINE_URING },
+	{ PROTO_ENGINE_AUTO,	true,	PROTO_ENGINE_URING },
+};
+
+ATF_TC_WITHOUT_HEAD(session__engine_is_what_can_be_had);
+ATF_TC_BODY(session__engine_is_what_can_be_had, tc)
+{
+	struct proto_blk_ready ready;
+	int fds[PROTO_FDS_MAX], ends[2];
+	struct process p;
+	struct msg m;
+	size_t i;
+
+	for (i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		process_make(&p);
+		if (engines[i].rings)
+			process_want_uring(&p);
+		p.attach.m_engine = engines[i].wanted;
+		p.no_rings = !engines[i].rings;
+		if (engines[i].engine != -1) {
+			process_attach(&p, &ready);
+			ATF_CHECK_EQ((uint32_t)engines[i].engine,
+			    ready.m_engine);
+			process_free(&p);
+			continue;
+		}
+		process_spawn(&p);
+		ATF_REQUIRE(chan_pair(ends) == 0);
+		p.mmio = ends[0];
+		p.mmio_blkd = ends[1];
+		process_send_attach(&p, fds, process_fds(&p, fds));
+		process_expect(p.control, PROTO_BLK_FAIL, &m);
+		ATF_CHECK_MSG(strstr(m.fail.m_text, "engine = uring") != NULL,
+		    "%s", m.fail.m_text);
+		require_exit(&p, EX_CONFIG);
+		process_free(&p);
+	}
+}
+
 /* --- pause ------------------------------------------------------------- */
 
 ATTACHED_EACH(session__pause_parks_and_resume_loses_no_kick)
@@ -490,6 +539,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, session__kill_in_flight_is_completed_by_the_successor);
 	ADD_EACH(tp, session__many_kills_complete_every_request_once);
 	ATF_TP_ADD_TC(tp, session__attach_answers_what_the_disk_is);
+	ATF_TP_ADD_TC(tp, session__engine_is_what_can_be_had);
 	ADD_EACH(tp, session__requests_go_through_the_ring);
 	ADD_EACH(tp, session__detach_flushes_and_exits_0);
 	ATF_TP_ADD_TC(tp, session__spare_detaches_without_a_disk);

@@ -30,21 +30,35 @@ struct device {
 	int			 fd;
 };
 
+/* The one that is free may be another's the next moment. */
+static int
+take_device(struct device *d, int control)
+{
+	d->number = (unsigned)ioctl(control, LOOP_CTL_GET_FREE);
+	snprintf(d->path, sizeof(d->path), "/dev/loop%u", d->number);
+	d->fd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (d->fd != -1 && ioctl(d->fd, LOOP_SET_FD, d->slow.fd) == 0)
+		return 0;
+	fd_close(&d->fd);
+	return -1;
+}
+
 static void
 device_make(struct device *d)
 {
-	int control;
+	int control, i;
 
 	slow_file_make(&d->slow, RING_DISK_SECTORS * 512, DELAY_MS);
 	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	if (control == -1)
-		atf_tc_skip("no loop devices: %s", strerror(errno));
-	d->number = (unsigned)ioctl(control, LOOP_CTL_GET_FREE);
-	snprintf(d->path, sizeof(d->path), "/dev/loop%u", d->number);
-	close(control);
-	d->fd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (d->fd == -1 || ioctl(d->fd, LOOP_SET_FD, d->slow.fd) == -1)
-		atf_tc_skip("%s: %s", d->path, strerror(errno));
+	for (i = 0; i < 200 && control != -1; i++) {
+		if (take_device(d, control) == 0) {
+			close(control);
+			return;
+		}
+		usleep(5000);
+	}
+	slow_file_free(&d->slow);
+	atf_tc_skip("no loop devices: %s", strerror(errno));
 }
 
 static void

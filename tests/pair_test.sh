@@ -110,6 +110,53 @@ disk__block_size_and_queue_size_body()
 	vmmd_expect "queues of 16"
 }
 
+# engine_is NAME KEY=VALUE ...: what a disk with these gets, and that it
+# serves.
+engine_is()
+{
+	want=$1
+	shift
+	vmmd_disk vda ./vda.img "$@"
+	vmmd_start "$kernel" -m 64M -o mmio-cmdline=yes -o control=./ctl.sock \
+	    -a "$forever"
+	vmmd_expect "$at_work"
+	vmmd_ctl status vda >out || atf_fail "status"
+	cat out
+	atf_check -o ignore grep "^  engine *$want\$" out
+	vmmd_ctl stop
+	vmmd_wait 84 30
+}
+
+has_uring()
+{
+	test "$(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null)" != 2
+}
+
+vmmd_test_case engine__sync_is_what_auto_takes_on_the_page_cache
+engine__sync_is_what_auto_takes_on_the_page_cache_body()
+{
+	truncate -s 8M vda.img
+	engine_is sync
+}
+
+vmmd_test_case engine__uring_is_what_auto_takes_past_it
+engine__uring_is_what_auto_takes_past_it_body()
+{
+	has_uring || atf_skip "io_uring is switched off"
+	truncate -s 8M vda.img
+	dd if=vda.img of=/dev/null count=8 iflag=direct 2>/dev/null ||
+	    atf_skip "no O_DIRECT here"
+	engine_is uring direct=yes
+}
+
+vmmd_test_case engine__uring_is_taken_where_it_is_wanted
+engine__uring_is_taken_where_it_is_wanted_body()
+{
+	has_uring || atf_skip "io_uring is switched off"
+	truncate -s 8M vda.img
+	engine_is uring engine=uring queues=2
+}
+
 vmmd_test_case disk__two
 disk__two_body()
 {
@@ -411,6 +458,9 @@ atf_init_test_cases()
 {
 	for c in $guest_cases notify__message disk__readonly \
 	    disk__block_size_and_queue_size disk__two disk__none \
+	    engine__sync_is_what_auto_takes_on_the_page_cache \
+	    engine__uring_is_what_auto_takes_past_it \
+	    engine__uring_is_taken_where_it_is_wanted \
 	    disk__written end__power_off end__reset end__triple_fault \
 	    end__debug_exit kernel__is_none stop__sigterm \
 	    stop__two_signals stop__disobedient death__of_blkd \

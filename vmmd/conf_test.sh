@@ -111,6 +111,7 @@ disk vda {
 	readonly = no
 	serial = 12345678901234567890
 	notify = message
+	engine = uring
 	queues = 8
 	queue-size = 1024
 	poll-us = 1000
@@ -278,6 +279,10 @@ END
 bad refuse__notify \
     ":1: disk a: notify must be ioeventfd or message, not irq" <<'END'
 disk a { notify = irq
+END
+bad refuse__engine \
+    ":1: disk a: engine must be auto, sync or uring, not aio" <<'END'
+disk a { engine = aio
 END
 bad refuse__disk_twice ":6: found duplicate title 'a'" <<END
 vm { $VM
