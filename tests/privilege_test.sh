@@ -8,7 +8,7 @@ blkd=$VMMD_BUILDDIR/blkd/blkd
 guest=$VMMD_BUILDDIR/tests/guest/guest.elf
 
 # KILL SETGID SETUID SETPCAP SYS_CHROOT SYS_ADMIN; DAC_OVERRIDE.
-needed=$((1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 18 | 1 << 21))
+needed=$((1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 18 | 1 << 21 | 1 << 23))
 override=$((1 << 1))
 
 conf()
