@@ -5,7 +5,7 @@
  *
  * Here memory and descriptors come for as long as it serves, not only at the
  * start: so there are calls for checking, mapping and making them, and, to
- * stay at 25, none of libevent, of the end of a thread, and of a heap of its
+ * stay below 25, none of libevent, of the end of a thread, and of a heap of its
  * own for each.
  */
 #include "config.h"
@@ -17,6 +17,7 @@
 
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <linux/memfd.h>
 #include <linux/seccomp.h>
@@ -85,6 +86,20 @@ static const struct filter_way ioctl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
 };
 
+#define FUTEX_WAY(op) \
+	FILTER_WAY(FILTER_BITS(1, 0xffffffffu & \
+	    ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), (op)))
+static const struct filter_way futex_ways[] = {
+	FUTEX_WAY(FUTEX_WAIT),
+	FUTEX_WAY(FUTEX_WAKE),
+	FUTEX_WAY(FUTEX_WAIT_BITSET),
+};
+
+static const struct filter_way fallocate_ways[] = {
+	FILTER_WAY(FILTER_ONLY(1, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
+	    FALLOC_FL_ZERO_RANGE)),
+};
+
 static const struct filter_way clone_ways[] = {
 	FILTER_WAY(FILTER_LONG(0, CLONE_PTHREAD)),
 };
@@ -150,14 +165,14 @@ static const struct filter_row rows[] = {
 	BOTH_IF(fcntl, "seals and access modes"),
 	BOTH_IF(dup3, "another kick or call in the place of the one before"),
 	BOTH_IF(memfd_create, "GET_INFLIGHT_FD: a state that outlives us"),
-	BOTH(ftruncate, "its size"),
 	BOTH(rt_sigreturn, "the way back from SIGBUS: memory that shrank"),
 
 	/* the backing file: blkd/engine_sync.c, blkd/backing_file.c */
 	BOTH(preadv, "IN"),
 	BOTH(pwritev, "OUT"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
-	BOTH(fallocate, "DISCARD, WRITE_ZEROES on a file"),
+	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file; the size of a"
+	    " state"),
 	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device"),
 
 	/* the same by a ring, where it has one: blkd/engine_uring.c */
@@ -171,7 +186,7 @@ static const struct filter_row rows[] = {
 	BOTH_IF(mmap, "guest memory, malloc(3), stacks; never executable"),
 	BOTH(munmap, "memory of a front-end that is gone; free(3)"),
 	BOTH(brk, "malloc(3) in the main thread"),
-	BOTH(futex, "pthread mutexes"),
+	BOTH_IF(futex, "pthread mutexes"),
 	BOTH(clock_gettime, "throttle, timers: where the vDSO cannot"),
 	BOTH(close, "descriptors"),
 	BOTH(exit_group, "exit(3): threads end with the process"),

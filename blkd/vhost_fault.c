@@ -86,7 +86,8 @@ vhost_fault_watch(const struct vhost_mem *mem, int eventfd)
 	if (fault.nobody == -1) {
 		fault.nobody = memfd_create("nobody", MFD_CLOEXEC |
 		    MFD_ALLOW_SEALING);
-		if (fault.nobody == -1 || ftruncate(fault.nobody, bytes) == -1)
+		if (fault.nobody == -1 ||
+		    fallocate(fault.nobody, 0, bytes - 1, 1) == -1)
 			return -1;
 	}
 	fault.mem = mem;

@@ -26,7 +26,8 @@ memfd_make(const char *name, uint64_t bytes)
 	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
-	if (ftruncate(fd, (off_t)bytes) == -1 ||
+	/* By its last page: a blkd may do this, and not cut a file short. */
+	if (fallocate(fd, 0, (off_t)bytes - 1, 1) == -1 ||
 	    fcntl(fd, F_ADD_SEALS, SEALS_REQUIRED) == -1) {
 		saved = errno;
 		close(fd);

@@ -89,6 +89,9 @@ struct room_ring {
 };
 void	room_give_ring(const struct room_ring *);
 
+/* Tries of this name are not made: they are what the room is for. */
+void	room_leave_out(const char *name);
+
 /* The tries, by subject; each ended by a row without a name. */
 extern const struct try tries_files[];
 extern const struct try tries_processes[];
