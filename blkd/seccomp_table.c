@@ -190,8 +190,8 @@ static const struct filter_row rows[] = {
 	BOTH(preadv, "IN"),
 	BOTH(pwritev, "OUT"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
-	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file"),
-	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device"),
+	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES; not seen: a kernel's guest does, tests/nested"),
+	BOTH_IF(ioctl, "the same on a block device; not seen: backing_block_test"),
 	BOTH(lseek, "the size of a file or block device, now: resize"),
 
 	/* the same by a ring, where it has one: blkd/engine_uring.c */
@@ -202,7 +202,7 @@ static const struct filter_row rows[] = {
 	BOTH_IF(mmap, "malloc(3), stacks, shared memory; never executable"),
 	BOTH(munmap, "free(3), detach"),
 	BOTH_IF(mprotect, "malloc(3) in threads; never executable"),
-	BOTH(brk, "malloc(3) in the main thread"),
+	BOTH(brk, "malloc(3) in the main thread; not seen: a large control message"),
 	BOTH_IF(madvise, "pthread_exit(3) gives its stack back"),
 
 	/* threads */
@@ -213,10 +213,10 @@ static const struct filter_row rows[] = {
 	BOTH(close, "descriptors of a message that is refused; detach"),
 	BOTH(exit, "pthread_exit(3)"),
 	BOTH(exit_group, "exit(3)"),
-	BOTH(clock_gettime, "throttle, timers: where the vDSO cannot"),
+	BOTH(clock_gettime, "throttle, timers; not seen: where the vDSO cannot"),
 
 	/* the start: blkd/attach.c; gone once it serves */
-	START(fstat, "what kind of file a descriptor is"),
+	START(fstat, "what a descriptor is; not seen: glibc before 2.33"),
 	START_IF(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
 	START_IF(statx, "the size of a memfd"),
 	START_IF(fcntl, "its access mode and seals"),
@@ -231,10 +231,11 @@ static const struct filter_row rows[] = {
 	START_IF(prctl, "the name of a thread"),
 	START_IF(prlimit64, "sandbox_limit_file"),
 	START_IF(seccomp, "sandbox_narrow"),
-	START(getrandom, "malloc(3) seeds its first arena of a thread"),
+	START(getrandom, "malloc(3); not seen: glibc 2.36 seeds so"),
 
 	/* refused, not fatal: libc has another way */
-	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone"),
+	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone;"
+	    " not seen: no thread is made while it serves"),
 
 	/* the sanitizers' run time; no normal build has these rows */
 	SANITIZER(sigaltstack, "ASan: stack overflow handlers of threads"),

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Prints the tables of system calls of blkd and of the vm process, of this
+ * build without its sanitizer: a line each of
+ *	PROCESS STAGE CALL REASON
+ * for trace and seen_test.
+ */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "blkd/seccomp_table.h"
+#include "vmmd/vm_seccomp.h"
+
+static void
+print(const struct filter_table *table, const char *process, unsigned stage,
+    const char *name)
+{
+	const struct filter_row *row;
+	size_t i;
+
+	for (i = 0; i < table->nrows; i++) {
+		row = &table->rows[i];
+		if ((row->stages & stage) != 0 &&
+		    (row->section & FILTER_SANITIZER) == 0)
+			printf("%s %s %s %s\n", process, name, row->name,
+			    row->reason);
+	}
+}
+
+int
+main(void)
+{
+	static const struct {
+		const struct filter_table *table;
+		const char		*process;
+	} tables[] = {
+		{ &seccomp_table_blkd, "blkd" },
+		{ &seccomp_table_vhost, "vhost" },
+		{ &vm_seccomp_table, "vm" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		print(tables[i].table, tables[i].process, FILTER_START,
+		    "start");
+		print(tables[i].table, tables[i].process, FILTER_SERVE,
+		    "serve");
+	}
+	return 0;
+}
