@@ -280,6 +280,7 @@ join_group(struct disk *d, struct msg *msg, struct attach_failure *failure)
 		return -1;
 	attach_limits(&m->m_group, &d->group.limits);
 	d->group.epoch = m->m_group_epoch;
+	d->group.slot = m->m_group_slot;
 	limiter_join(d->limiter, &d->group);
 	return 0;
 }

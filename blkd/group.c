@@ -93,12 +93,12 @@ group_take(const struct group *g, uint64_t bytes, uint64_t now)
 		return 0;
 	/* An epoch in the future is none. */
 	ns = now > g->epoch ? now - g->epoch : 0;
-	wait = take(&g->page->s_spent[0], &g->limits.ops, ops, ns);
+	wait = take(&g->page->s_spent[g->slot][0], &g->limits.ops, ops, ns);
 	if (wait != 0)
 		return wait;
-	wait = take(&g->page->s_spent[1], &g->limits.bytes, bytes, ns);
+	wait = take(&g->page->s_spent[g->slot][1], &g->limits.bytes, bytes, ns);
 	if (wait != 0)
-		give_back(&g->page->s_spent[0], &g->limits.ops, ops);
+		give_back(&g->page->s_spent[g->slot][0], &g->limits.ops, ops);
 	return wait;
 }
 
@@ -107,6 +107,6 @@ group_give_back(const struct group *g, uint64_t bytes)
 {
 	if (g->page == NULL)
 		return;
-	give_back(&g->page->s_spent[0], &g->limits.ops, operations(g, bytes));
-	give_back(&g->page->s_spent[1], &g->limits.bytes, bytes);
+	give_back(&g->page->s_spent[g->slot][0], &g->limits.ops, operations(g, bytes));
+	give_back(&g->page->s_spent[g->slot][1], &g->limits.bytes, bytes);
 }

@@ -31,8 +31,8 @@
 
 /* Any process of the group writes; hostile. */
 struct group_page {
-	uint64_t	s_spent[2];	/* operations, bytes; since the epoch */
-	uint8_t		s_pad[PROTO_GROUP_BYTES - 2 * sizeof(uint64_t)];
+	/* Operations, bytes; since the epoch that goes with the slot. */
+	uint64_t	s_spent[PROTO_GROUP_SLOTS][2];
 };
 static_assert(sizeof(struct group_page) == PROTO_GROUP_BYTES, "one page");
 
@@ -40,6 +40,7 @@ struct group {
 	struct group_page	*page;		/* NULL: no group */
 	struct throttle_limits	 limits;	/* checked */
 	uint64_t		 epoch;		/* CLOCK_MONOTONIC, ns */
+	uint32_t		 slot;		/* < PROTO_GROUP_SLOTS */
 };
 
 /*

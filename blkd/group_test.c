@@ -81,11 +81,11 @@ ATF_TC_BODY(take__from_both_or_neither, tc)
 	make(&g, &l);
 	ATF_CHECK_EQ(0, group_take(&g, 100, EPOCH));
 	ATF_CHECK(group_take(&g, 1, EPOCH) != 0);
-	ATF_CHECK_EQ(1, g.page->s_spent[0]);
-	ATF_CHECK_EQ(100, g.page->s_spent[1]);
+	ATF_CHECK_EQ(1, g.page->s_spent[0][0]);
+	ATF_CHECK_EQ(100, g.page->s_spent[0][1]);
 	group_give_back(&g, 100);
-	ATF_CHECK_EQ(0, g.page->s_spent[0]);
-	ATF_CHECK_EQ(0, g.page->s_spent[1]);
+	ATF_CHECK_EQ(0, g.page->s_spent[0][0]);
+	ATF_CHECK_EQ(0, g.page->s_spent[0][1]);
 }
 
 ATF_TC_WITHOUT_HEAD(take__larger_than_the_burst_leaves_debt);
@@ -133,9 +133,9 @@ ATF_TC_BODY(take__hostile_page_delays_and_no_more, tc)
 	srandom(1);
 	for (i = 0; i < 20000; i++) {
 		now = EPOCH + (uint64_t)random() * 1000;
-		g.page->s_spent[0] = (uint64_t)random() << 33 ^
+		g.page->s_spent[0][0] = (uint64_t)random() << 33 ^
 		    (uint64_t)random() << (i % 40);
-		g.page->s_spent[1] = (uint64_t)random() << (i % 64);
+		g.page->s_spent[0][1] = (uint64_t)random() << (i % 64);
 		for (asked = 0; asked < 200; asked++) {
 			if ((wait = group_take(&g, 4096, now)) == 0)
 				break;
@@ -143,12 +143,35 @@ ATF_TC_BODY(take__hostile_page_delays_and_no_more, tc)
 			now += wait;
 			/* What it wrote on operations may be a real debt. */
 			if (asked == 150)
-				g.page->s_spent[0] = 0;
+				g.page->s_spent[0][0] = 0;
 		}
 		ATF_REQUIRE(asked < 200);
 	}
-	g.page->s_spent[0] = g.page->s_spent[1] = UINT64_C(1) << 62;
+	g.page->s_spent[0][0] = g.page->s_spent[0][1] = UINT64_C(1) << 62;
 	ATF_CHECK_EQ(0, group_take(&g, 4096, EPOCH));
+}
+
+/* Others spend from the slot that they know; a new one is as it was made. */
+ATF_TC_WITHOUT_HEAD(take__slots_are_apart);
+ATF_TC_BODY(take__slots_are_apart, tc)
+{
+	struct throttle_limits l = { .ops = { 10, 0 } };
+	struct group old, new;
+	int n;
+
+	make(&old, &l);
+	new = old;
+	new.limits.ops.rate = 1000;
+	new.epoch = EPOCH + HOUR;
+	new.slot = PROTO_GROUP_SLOTS - 1;
+	/* As the monitor begins it: all of the burst is spent. */
+	new.page->s_spent[new.slot][0] = 1000;
+	for (n = 0; group_take(&old, 1, EPOCH + HOUR) == 0; n++)
+		;
+	ATF_CHECK_EQ(10, n);
+	ATF_CHECK_EQ(SECOND / 1000, group_take(&new, 1, EPOCH + HOUR));
+	ATF_CHECK_EQ(0, group_take(&new, 1, EPOCH + HOUR + SECOND / 1000));
+	ATF_CHECK_EQ(SECOND / 10, group_take(&old, 1, EPOCH + HOUR));
 }
 
 #define DISKS		4
@@ -289,6 +312,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, take__larger_than_the_burst_leaves_debt);
 	ATF_TP_ADD_TC(tp, take__idle_time_fills_no_more_than_the_burst);
 	ATF_TP_ADD_TC(tp, take__hostile_page_delays_and_no_more);
+	ATF_TP_ADD_TC(tp, take__slots_are_apart);
 	ATF_TP_ADD_TC(tp, take__loaded_disks_share_the_sum);
 	ATF_TP_ADD_TC(tp, take__processes_share_it);
 	return atf_no_error();

@@ -18,7 +18,8 @@ struct limiter {
 	struct throttle	 throttle;	/* under the lock */
 	uint32_t	 active;	/* there are limits; shared_load */
 	struct state	*state;
-	const struct group *group;	/* NULL: none */
+	struct group	 group;		/* under the lock */
+	uint32_t	 grouped;	/* it is in one; shared_load */
 	uint64_t	(*clock)(void *);
 	void		*arg;
 };
@@ -91,7 +92,35 @@ limiter_free(struct limiter *l)
 void
 limiter_join(struct limiter *l, const struct group *group)
 {
-	l->group = group;
+	pthread_mutex_lock(&l->lock);
+	l->group = *group;
+	shared_store(&l->grouped, group->page != NULL);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void
+limiter_regroup(struct limiter *l, const struct throttle_limits *limits,
+    uint64_t epoch, uint32_t slot)
+{
+	pthread_mutex_lock(&l->lock);
+	l->group.limits = *limits;
+	l->group.epoch = epoch;
+	l->group.slot = slot;
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* As it is now: it may change while a request is being paid for. */
+static struct group
+group_now(struct limiter *l)
+{
+	struct group g = { .page = NULL };
+
+	if (!shared_load(&l->grouped))
+		return g;
+	pthread_mutex_lock(&l->lock);
+	g = l->group;
+	pthread_mutex_unlock(&l->lock);
+	return g;
 }
 
 void
@@ -111,10 +140,11 @@ limiter_set(struct limiter *l, const struct throttle_limits *limits)
 uint64_t
 limiter_take(struct limiter *l, uint64_t bytes)
 {
+	struct group g = group_now(l);
 	uint64_t wait;
 
 	/* From all or none. */
-	if (l->group != NULL && (wait = group_take(l->group, bytes,
+	if (g.page != NULL && (wait = group_take(&g, bytes,
 	    l->clock(l->arg))) != 0)
 		return wait;
 	if (!shared_load(&l->active))
@@ -124,7 +154,7 @@ limiter_take(struct limiter *l, uint64_t bytes)
 	if (wait == 0)
 		save(l);
 	pthread_mutex_unlock(&l->lock);
-	if (wait != 0 && l->group != NULL)
-		group_give_back(l->group, bytes);
+	if (wait != 0)
+		group_give_back(&g, bytes);
 	return wait;
 }

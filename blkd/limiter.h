@@ -28,8 +28,12 @@ void		 limiter_recover(struct limiter *,
 		    const struct throttle_limits *);
 void		 limiter_free(struct limiter *);	/* NULL is accepted */
 
-/* A limit that is shared with other disks, too; outlives the limiter. */
+/* A limit that is shared with other disks, too; its page outlives us. */
 void		 limiter_join(struct limiter *, const struct group *);
+/* Its limits have changed: they are of this epoch, and spent in this slot. */
+void		 limiter_regroup(struct limiter *,
+		    const struct throttle_limits *, uint64_t epoch,
+		    uint32_t slot);
 
 /*
  * Other limits (checked; NULL: none) from now on.  Queues that wait ask

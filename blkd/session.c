@@ -514,14 +514,17 @@ static void
 on_limits(void *arg, struct msg *m)
 {
 	struct session *s = arg;
-	struct throttle_limits limits;
+	struct throttle_limits limits, group;
 
 	attach_limits(&m->limits.m_limits, &limits);
-	if (throttle_check(&limits) != NULL) {
+	attach_limits(&m->limits.m_group, &group);
+	if (throttle_check(&limits) != NULL || throttle_check(&group) != NULL) {
 		peer_end(s->control, PROTO_E_VALUE);
 		return;
 	}
 	limiter_set(s->disk.limiter, &limits);
+	limiter_regroup(s->disk.limiter, &group, m->limits.m_group_epoch,
+	    m->limits.m_group_slot);
 	regs_nudge(s->regs);
 	answer(s->control, m->hdr.m_sequence, PROTO_BLK_LIMITED);
 }

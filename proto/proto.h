@@ -149,7 +149,13 @@ struct proto_limits {
 };
 static_assert(sizeof(struct proto_limits) == 40, "no padding");
 
-#define PROTO_GROUP_BYTES	4096	/* of a throttle group's memfd */
+/*
+ * A throttle group's memfd: slots of two 64-bit words, the operations and the
+ * bytes that are spent since the epoch.  Each change of the limits takes the
+ * next slot, so that who has not heard of it yet spends from the old one.
+ */
+#define PROTO_GROUP_BYTES	4096
+#define PROTO_GROUP_SLOTS	(PROTO_GROUP_BYTES / 16)
 #define PROTO_CPUS_MAX	1024		/* CPU numbers are below this */
 
 /* How the I/O is done. */
@@ -181,8 +187,10 @@ struct proto_blk_attach {
 	uint64_t	m_group_epoch;	/* CLOCK_MONOTONIC, ns */
 	uint32_t	m_poll_us;	/* look at the ring so long; 0: sleep */
 	uint32_t	m_engine;	/* enum proto_engine */
+	uint32_t	m_group_slot;	/* < PROTO_GROUP_SLOTS */
+	uint32_t	m_reserved;	/* 0 */
 };
-static_assert(sizeof(struct proto_blk_attach) == 208, "no padding");
+static_assert(sizeof(struct proto_blk_attach) == 216, "no padding");
 
 /*
  * "The predecessor is gone: recover what it left, and serve."  What may have
@@ -200,8 +208,12 @@ static_assert(sizeof(struct proto_blk_take_over) == 64, "no padding");
 struct proto_blk_limits {
 	struct proto_header	m_hdr;
 	struct proto_limits	m_limits;
+	struct proto_limits	m_group;	/* as in ATTACH */
+	uint64_t	m_group_epoch;
+	uint32_t	m_group_slot;
+	uint32_t	m_reserved;	/* 0 */
 };
-static_assert(sizeof(struct proto_blk_limits) == 56, "no padding");
+static_assert(sizeof(struct proto_blk_limits) == 112, "no padding");
 
 /*
  * Faults on purpose.  FAULTS, before ATTACH and only where the configuration
@@ -450,9 +462,11 @@ struct proto_disk_status {
 	uint64_t	m_deaths;
 	uint64_t	m_capacity;	/* 512-byte sectors */
 	struct proto_limits m_limits;
+	struct proto_limits m_group;	/* of its throttle group */
+	char		m_group_name[PROTO_NAME_MAX];	/* empty: in none */
 	char		m_state[PROTO_WORD_MAX];
 };
-static_assert(sizeof(struct proto_disk_status) == 88, "no padding");
+static_assert(sizeof(struct proto_disk_status) == 160, "no padding");
 
 /* And of the machine. */
 struct proto_machine_status {
@@ -477,7 +491,7 @@ struct proto_vm_answer {
 	struct proto_machine_status m_machine;	/* for PROTO_VERB_MACHINE */
 	struct proto_fault_row m_row[PROTO_FAULTS_MAX];	/* _VERB_FAULT */
 };
-static_assert(sizeof(struct proto_vm_answer) == 1240, "no padding");
+static_assert(sizeof(struct proto_vm_answer) == 1312, "no padding");
 
 /* --- machine channel, vm to monitor ------------------------------------ */
 
@@ -535,8 +549,9 @@ enum proto_limit_bit {
 	PROTO_LIMIT_BYTES_RATE	= 1u << 2,
 	PROTO_LIMIT_BYTES_BURST	= 1u << 3,
 	PROTO_LIMIT_IOPS_SIZE	= 1u << 4,
+	PROTO_LIMIT_OF_GROUP	= 1u << 5,	/* not of the disk itself */
 };
-#define PROTO_LIMIT_BITS	((1u << 5) - 1)
+#define PROTO_LIMIT_BITS	((1u << 6) - 1)
 
 /* A client's question; one a client at a time. */
 struct proto_vm_ask {

@@ -80,7 +80,8 @@ valid_attach(const void *packet, size_t nfds)
 	    m->m_queue_size <= PROTO_QUEUE_SIZE_MAX &&
 	    (m->m_block_size == 512 || m->m_block_size == 4096) &&
 	    proto_limits_valid(&m->m_limits) &&
-	    proto_limits_valid(&m->m_group) && are_cpus(m->m_cpu) &&
+	    proto_limits_valid(&m->m_group) &&
+	    m->m_group_slot < PROTO_GROUP_SLOTS && are_cpus(m->m_cpu) &&
 	    m->m_poll_us <= PROTO_POLL_US_MAX &&
 	    m->m_engine <= PROTO_ENGINE_LAST;
 }
@@ -101,7 +102,9 @@ valid_limits(const void *packet, size_t nfds)
 	const struct proto_blk_limits *m = packet;
 
 	(void)nfds;
-	return proto_limits_valid(&m->m_limits);
+	return proto_limits_valid(&m->m_limits) &&
+	    proto_limits_valid(&m->m_group) &&
+	    m->m_group_slot < PROTO_GROUP_SLOTS;
 }
 
 /* What each kind of fault can befall. */

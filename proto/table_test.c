@@ -155,6 +155,7 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_ATTACH, attach.m_flags, 1u << 31);
 	SPOIL(BLK_ATTACH, attach.m_flags, PROTO_DISK_GROUP);
 	SPOIL(BLK_ATTACH, attach.m_group.m_ops_burst, 1);
+	SPOIL(BLK_ATTACH, attach.m_group_slot, PROTO_GROUP_SLOTS);
 	SPOIL(BLK_ATTACH, attach.m_memory, 0);
 	SPOIL(BLK_ATTACH, attach.m_queues, 0);
 	SPOIL(BLK_ATTACH, attach.m_queues, 2);	/* one kick came */
@@ -175,6 +176,8 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_LIMITS, limits.m_limits.m_ops_burst, 1);
 	SPOIL(BLK_TAKE_OVER, take_over.m_flags, PROTO_DISK_STANDBY);
 	SPOIL(BLK_TAKE_OVER, take_over.m_limits.m_ops_burst, 1);
+	SPOIL(BLK_LIMITS, limits.m_group.m_ops_burst, 1);
+	SPOIL(BLK_LIMITS, limits.m_group_slot, PROTO_GROUP_SLOTS);
 	SPOIL(BLK_LIMITS, limits.m_limits.m_bytes_rate, UINT64_MAX);
 	SPOIL(BLK_FAULT, fault.m_fault.m_id, 0);
 	SPOIL(BLK_FAULT, fault.m_fault.m_action, 0);

@@ -140,6 +140,8 @@ socket__stale_body()
 	vmmd_expect -l "Address already in use"
 	vmmd_machine vm
 	ctl 0 status
+	# Without it nobody removes what a killed monitor leaves.
+	kill -9 "$(pgrep -P "$(vmmd_pid)" -f '^vmmd: sweeper')"
 	vmmd_crash
 	test -S "$socket" || atf_fail "gone"
 	guest "$forever"
@@ -267,6 +269,44 @@ throttle__group_body()
 	vmmd_expect -l "attached again after death 1"
 	vmmd_moves vda
 	stop
+}
+
+# Two loaded disks of a group; its limits change for both, and for successors.
+vmmd_test_case throttle__group_live
+throttle__group_live_body()
+{
+	vmmd_disk vda 8M group=both
+	vmmd_disk vdb 1M
+	vmmd_group both iops=20
+	at_work="guest: loop of" guest "$forever"
+	vmmd_until 20 counts throttled -ge 3
+	ctl 0 status vda
+	atf_check -o ignore grep "limits *none" out
+	atf_check -o ignore grep "group *both: iops=20\$" out
+	ctl 0 throttle vda group iops=0
+	atf_check -o ignore grep "group *both: none" out
+	before=$(requests)
+	vmmd_until 20 counts throttled_now -eq 0
+	vmmd_until 20 is_past $((before + 200))
+	ctl 0 throttle vda group iops=30 bps=1M
+	atf_check -o ignore grep "group *both: iops=30 bps=1000000" out
+	vmmd_until 20 counts throttled_now -eq 1
+	kill -9 "$(vmmd_pid vda)"
+	vmmd_expect -l "attached again after death 1"
+	vmmd_until 20 counts throttled_now -eq 1
+	ctl 0 status -j vda
+	atf_check -o ignore grep '"name": "both"' out
+	ctl 65 throttle vdb group iops=30
+	atf_check -o ignore grep "is in no group" err
+	ctl 65 throttle vda group iops-burst=1
+	ctl 65 throttle vda group
+	atf_check -o ignore grep "throttle vda group iops=30" vmmd.d/vm/log
+	stop
+}
+
+is_past()
+{
+	test "$(requests)" -gt "$1"
 }
 
 # No kick is lost: the guest gets every answer, and ends well.
@@ -427,6 +467,7 @@ atf_init_test_cases()
 	atf_add_test_case stats__add_up
 	atf_add_test_case throttle__live
 	atf_add_test_case throttle__group
+	atf_add_test_case throttle__group_live
 	atf_add_test_case disk__cpus
 	atf_add_test_case pause__and_resume
 	atf_add_test_case pause__survives_death

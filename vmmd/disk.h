@@ -16,7 +16,6 @@
 
 struct children;
 struct conf_disk;
-struct conf_group;
 struct disk;
 struct event_base;
 
@@ -24,6 +23,15 @@ struct event_base;
 struct disk_asker {
 	uint32_t	client;
 	uint32_t	sequence;
+};
+
+/* A throttle group, as its limits are now. */
+struct disk_group {
+	const char	*name;
+	struct proto_limits limits;
+	uint64_t	 epoch;		/* of them: CLOCK_MONOTONIC, ns */
+	uint32_t	 slot;		/* in the page that they are spent in */
+	int		 fd;		/* of the page */
 };
 
 /* What a disk has of its machine; outlives the disk. */
@@ -37,9 +45,7 @@ struct disk_host {
 	int		 gmem_fd;
 	uint64_t	 memory;	/* bytes */
 	/* Throttle groups, by conf_disk.group_index. */
-	const struct conf_group *group;
-	const int	*group_fd;	/* of their pages */
-	uint64_t	 group_epoch;	/* CLOCK_MONOTONIC, ns */
+	const struct disk_group *group;
 	unsigned	 attach_ms;	/* ATTACH to READY; 0: 5 s */
 	unsigned	 healthy_ms;	/* deaths are forgotten; 0: 10 s */
 	unsigned	 spare_ms;	/* READY to the next spare; 0: none */
@@ -53,6 +59,9 @@ struct disk_host {
 			    enum exitcode_reason);
 	/* No process is left and none will come. */
 	void		(*gone)(void *ctx, struct disk *);
+	/* Other limits of a group: all its disks are told (disk_tell_limits). */
+	void		(*regroup)(void *ctx, unsigned group,
+			    const struct proto_limits *);
 	/* What disk_ask has come to: 0, or an errno and a sentence. */
 	void		(*answered)(void *ctx, struct disk *,
 			    const struct disk_asker *, int error,
@@ -120,6 +129,8 @@ void		disk_describe(const struct disk *, struct disk_vm_part *);
 #define DISK_COMMAND_MS	5000
 void		disk_ask(struct disk *, const struct proto_vm_ask *,
 		    const struct disk_asker *);
+/* The limits of this group have changed: say so, if it is in it. */
+void		disk_tell_limits(struct disk *, unsigned group);
 void		disk_status(const struct disk *, struct proto_disk_status *);
 /* Its faults, as its blkd has told them last. */
 void		disk_faults(const struct disk *,

@@ -199,8 +199,12 @@ send_take_over(struct disk *d)
 	};
 
 	d->channel_fd = fd_move(&d->next_fd);
-	return peer_send(child_peer(d->child), PROTO_BLK_TAKE_OVER, &m, NULL,
-	    0) == 0 ? -1 : 0;
+	if (peer_send(child_peer(d->child), PROTO_BLK_TAKE_OVER, &m, NULL,
+	    0) == 0)
+		return -1;
+	/* Its group's may be others than when it began to stand by. */
+	disk_command_say_group(d);
+	return 0;
 }
 
 static int

@@ -34,6 +34,14 @@ static const char *const verbs[] = {
 	[PROTO_VERB_UPGRADE] = "upgrade",
 };
 
+/* NULL: it is in none. */
+static const struct disk_group *
+group_of(const struct disk *d)
+{
+	return d->conf->group[0] == '\0' ? NULL :
+	    &d->host->group[d->conf->group_index];
+}
+
 static void __attribute__((__format__(__printf__, 4, 5)))
 answer(struct disk *d, const struct disk_asker *asker, int error,
     const char *fmt, ...)
@@ -86,7 +94,13 @@ static bool
 say_limits(struct disk *d)
 {
 	struct proto_blk_limits m = { .m_limits = d->limits };
+	const struct disk_group *g = group_of(d);
 
+	if (g != NULL) {
+		m.m_group = g->limits;
+		m.m_group_epoch = g->epoch;
+		m.m_group_slot = g->slot;
+	}
 	d->command.sequence = peer_send(child_peer(d->child),
 	    PROTO_BLK_LIMITS, &m, NULL, 0);
 	return false;
@@ -304,7 +318,8 @@ disk_command_end(struct disk *d)
 static int
 merge_limits(struct disk *d, const struct proto_vm_ask *ask)
 {
-	struct proto_limits new = d->limits;
+	bool group = (ask->m_set & PROTO_LIMIT_OF_GROUP) != 0;
+	struct proto_limits new = group ? group_of(d)->limits : d->limits;
 	const struct proto_limits *l = &ask->m_limits;
 
 	if (ask->m_set & PROTO_LIMIT_OPS_RATE)
@@ -324,8 +339,36 @@ merge_limits(struct disk *d, const struct proto_vm_ask *ask)
 		new.m_bytes_burst = 0;
 	if (!proto_limits_valid(&new))
 		return -1;
-	d->limits = new;
+	if (group)
+		d->host->regroup(d->host->ctx, d->conf->group_index, &new);
+	else
+		d->limits = new;
 	return 0;
+}
+
+/* Nobody waits for the answer. */
+void
+disk_command_say_group(struct disk *d)
+{
+	uint32_t waiting = d->command.sequence;
+
+	if (group_of(d) == NULL)
+		return;
+	(void)say_limits(d);
+	d->command.sequence = waiting;
+}
+
+/*
+ * One that has ATTACH hears it after that, one
+ * that is attached later knows it.
+ */
+void
+disk_tell_limits(struct disk *d, unsigned group)
+{
+	if (d->conf->group[0] == '\0' || d->conf->group_index != group ||
+	    (d->state != DISK_RUNNING && d->state != DISK_ATTACHING))
+		return;
+	disk_command_say_group(d);
 }
 
 /* A fault gets its number here: what is said twice is one. */
@@ -364,6 +407,12 @@ disk_ask(struct disk *d, const struct proto_vm_ask *ask,
 		    " again", d->conf->name, verbs[d->command.verb]);
 		return;
 	}
+	if (verb == PROTO_VERB_THROTTLE && group_of(d) == NULL &&
+	    (ask->m_set & PROTO_LIMIT_OF_GROUP) != 0) {
+		answer(d, asker, EINVAL, "disk %s: it is in no group: name one"
+		    " of a group, or leave out group", d->conf->name);
+		return;
+	}
 	if (verb == PROTO_VERB_THROTTLE && merge_limits(d, ask) == -1) {
 		answer(d, asker, EINVAL, "disk %s: a burst needs its rate and"
 		    " must not be below it: give both", d->conf->name);
@@ -387,6 +436,8 @@ disk_ask(struct disk *d, const struct proto_vm_ask *ask,
 void
 disk_status(const struct disk *d, struct proto_disk_status *status)
 {
+	const struct disk_group *g = group_of(d);
+
 	*status = (struct proto_disk_status) {
 		.m_pid = d->child != NULL ? child_pid(d->child) : 0,
 		.m_layers = d->layers,
@@ -397,6 +448,11 @@ disk_status(const struct disk *d, struct proto_disk_status *status)
 		.m_capacity = d->capacity,
 		.m_limits = d->limits,
 	};
+	if (g != NULL) {
+		status->m_group = g->limits;
+		snprintf(status->m_group_name, sizeof(status->m_group_name),
+		    "%s", g->name);
+	}
 	snprintf(status->m_state, sizeof(status->m_state), "%s",
 	    disk_state_name(d));
 }

@@ -209,6 +209,8 @@ void	disk_watch_on_pong(void *child, struct msg *);
 
 int	disk_command_init(struct disk *);
 void	disk_command_free(struct disk *);
+/* The limits of its throttle group, if it is in one. */
+void	disk_command_say_group(struct disk *);
 /* The blkd serves: what is not answered yet is said, again or at last. */
 void	disk_command_go(struct disk *);
 /* The new program is of no use. */

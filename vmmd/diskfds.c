@@ -137,9 +137,12 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 
 	if (conf->group[0] != '\0') {
 		attach.m_flags |= PROTO_DISK_GROUP;
-		attach.m_group = host->group[conf->group_index].limits;
-		attach.m_group_epoch = host->group_epoch;
-		sent[n++] = host->group_fd[conf->group_index];
+		const struct disk_group *g = &host->group[conf->group_index];
+
+		attach.m_group = g->limits;
+		attach.m_group_epoch = g->epoch;
+		attach.m_group_slot = g->slot;
+		sent[n++] = g->fd;
 	}
 	for (i = 0; i < conf->queues && conf->cpus.n > 0; i++)
 		attach.m_cpu[i] = (uint16_t)

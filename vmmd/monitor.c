@@ -63,7 +63,7 @@ struct monitor {
 	struct users		 users;
 	struct disk_host	 disk_host;
 	struct machine_host	 machine_host;
-	int			 group_fd[PROTO_DISKS_MAX];
+	struct disk_group	 group[PROTO_DISKS_MAX];
 	struct disk		*disk[PROTO_DISKS_MAX];
 	size_t			 ndisks;	/* made so far */
 	struct machine		*machine;	/* NULL: not started */
@@ -361,15 +361,51 @@ make_groups(struct monitor *mon)
 	size_t i;
 
 	for (i = 0; i < mon->conf->ngroups; i++) {
-		mon->group_fd[i] = memfd_make("vmmd-group",
+		mon->group[i].name = mon->conf->group[i].name;
+		mon->group[i].limits = mon->conf->group[i].limits;
+		mon->group[i].epoch = monotonic();
+		mon->group[i].fd = memfd_make("vmmd-group",
 		    PROTO_GROUP_BYTES);
-		if (mon->group_fd[i] == -1) {
+		if (mon->group[i].fd == -1) {
 			log_error("group %s: %s", mon->conf->group[i].name,
 			    strerror(errno));
 			return EXITCODE_OS;
 		}
 	}
 	return EXITCODE_NONE;
+}
+
+static uint64_t
+burst_of(uint64_t rate, uint64_t burst)
+{
+	return burst != 0 ? burst : rate;
+}
+
+/*
+ * The next slot begins with all of the burst spent, so that a change gives
+ * nothing away.  A debt of the old limits is forgotten.
+ */
+static void
+on_regroup(void *arg, unsigned index, const struct proto_limits *limits)
+{
+	struct monitor *mon = arg;
+	struct disk_group *g = &mon->group[index];
+	uint64_t spent[2] = {
+		burst_of(limits->m_ops_rate, limits->m_ops_burst),
+		burst_of(limits->m_bytes_rate, limits->m_bytes_burst),
+	};
+	uint32_t slot = (g->slot + 1) % PROTO_GROUP_SLOTS;
+	size_t i;
+
+	if (pwrite(g->fd, spent, sizeof(spent),
+	    (off_t)(slot * sizeof(spent))) != (ssize_t)sizeof(spent))
+		log_warning("group %s: %s: its burst is full", g->name,
+		    strerror(errno));
+	g->slot = slot;
+	g->limits = *limits;
+	g->epoch = monotonic();
+	for (i = 0; i < mon->ndisks; i++)
+		disk_tell_limits(mon->disk[i], index);
 }
 
 static void
@@ -384,9 +420,7 @@ fill_hosts(struct monitor *mon)
 		.strict = mon->users.strict,
 		.gmem_fd = mon->input.gmem_fd,
 		.memory = mon->conf->vm.memory,
-		.group = mon->conf->group,
-		.group_fd = mon->group_fd,
-		.group_epoch = monotonic(),
+		.group = mon->group,
 		.spare_ms = SPARE_MS,
 		.hang_ms = HANG_MS,
 		.ctx = mon,
@@ -394,6 +428,7 @@ fill_hosts(struct monitor *mon)
 		.failed = on_disk_failed,
 		.gone = on_disk_gone,
 		.answered = on_disk_answered,
+		.regroup = on_regroup,
 	};
 	mon->machine_host = (struct machine_host) {
 		.base = mon->base,
@@ -548,7 +583,8 @@ clean_up(struct monitor *mon)
 	for (i = 0; i < mon->ndisks; i++)
 		disk_free(mon->disk[i]);
 	input_close(&mon->input);
-	fd_close_all(mon->group_fd, PROTO_DISKS_MAX);
+	for (i = 0; i < PROTO_DISKS_MAX; i++)
+		fd_close(&mon->group[i].fd);
 	for (i = 0; i < NSIGNALS; i++) {
 		if (mon->signals[i] != NULL)
 			event_free(mon->signals[i]);
@@ -576,7 +612,7 @@ monitor_run(const struct monitor_options *options,
 	tty_init(&mon->tty);
 	listener_init(&mon->listener);
 	for (i = 0; i < PROTO_DISKS_MAX; i++)
-		mon->group_fd[i] = -1;
+		mon->group[i].fd = -1;
 	/* A guest waits while a disk has no process. */
 	slice_shorten();
 	mon->result.reason = prepare(mon);

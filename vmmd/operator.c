@@ -135,7 +135,9 @@ describe_limits(const struct proto_vm_ask *ask, char *text, size_t size)
 	};
 	size_t i, used = 0;
 
-	text[0] = '\0';
+	snprintf(text, size, "%s", ask->m_verb == PROTO_VERB_THROTTLE &&
+	    (ask->m_set & PROTO_LIMIT_OF_GROUP) != 0 ? " group" : "");
+	used = strlen(text);
 	for (i = 0; ask->m_verb == PROTO_VERB_THROTTLE &&
 	    i < sizeof(rows) / sizeof(rows[0]); i++) {
 		if ((ask->m_set & rows[i].bit) != 0 && used < size)

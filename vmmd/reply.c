@@ -62,7 +62,7 @@ reply_machine(const struct proto_machine_status *m)
 json_t *
 reply_disk(const char *name, const struct proto_disk_status *d)
 {
-	return json_pack(
+	json_t *o = json_pack(
 	    "{s:s, s:i, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "name", name, "pid", d->m_pid, "state", d->m_state,
 	    "paused", (int)d->m_paused,
@@ -73,6 +73,11 @@ reply_disk(const char *name, const struct proto_disk_status *d)
 	    "layers", layers(d->m_layers),
 	    "missing", layers(sandbox_missing(d->m_layers)),
 	    "limits", limits(&d->m_limits));
+
+	if (d->m_group_name[0] != '\0')
+		json_object_set_new(o, "group", json_pack("{s:s, s:o}",
+		    "name", d->m_group_name, "limits", limits(&d->m_group)));
+	return o;
 }
 
 static json_t *

@@ -154,6 +154,17 @@ read_limits(json_t *value, struct request *r, char *why)
 	return 0;
 }
 
+/* The limits are those of the disk's group. */
+static int
+read_group(const json_t *value, struct request *r, char *why)
+{
+	if (!json_is_boolean(value))
+		return refuse(why, "group must be true or false");
+	if (json_is_true(value))
+		r->set |= PROTO_LIMIT_OF_GROUP;
+	return 0;
+}
+
 /* --- the whole ------------------------------------------------------------ */
 
 /* What a command needs is there, and nothing else. */
@@ -169,7 +180,8 @@ check(const json_t *root, const struct request *r, char *why)
 		return refuse(why, "%s needs a disk", row->name);
 	if (row->disk == REQUEST_NO_DISK && r->disk[0] != '\0')
 		return refuse(why, "%s takes no disk", row->name);
-	if (r->command == REQUEST_THROTTLE && r->set == 0)
+	if (r->command == REQUEST_THROTTLE &&
+	    (r->set & ~(uint32_t)PROTO_LIMIT_OF_GROUP) == 0)
 		return refuse(why, "throttle needs limits");
 	if (r->command != REQUEST_THROTTLE && r->set != 0)
 		return refuse(why, "%s takes no limits", row->name);
@@ -196,11 +208,13 @@ read_object(json_t *root, struct request *r, char *why)
 			rc = read_disk(value, r, why);
 		else if (strcmp(name, "limits") == 0)
 			rc = read_limits(value, r, why);
+		else if (strcmp(name, "group") == 0)
+			rc = read_group(value, r, why);
 		else if (strcmp(name, "fault") == 0)
 			rc = request_fault_read(value, &r->fault, why);
 		else
 			rc = refuse(why, "a request has command, disk,"
-			    " limits and fault, and nothing else");
+			    " limits, group and fault, and nothing else");
 		if (rc == -1)
 			return -1;
 	}

@@ -60,7 +60,7 @@ static const struct command commands[] = {
 	{ "stats", "+j", 0, 1, run_stats, "stats [-j | --metrics] [disk]" },
 	{ "top", "+i:n:", 0, 1, run_top, "top [-i seconds] [-n count] [disk]" },
 	{ "throttle", "+", 2, 99, run_throttle,
-	    "throttle disk [iops=n] [iops-burst=n] [bps=n] [bps-burst=n]"
+	    "throttle disk [group] [iops=n] [iops-burst=n] [bps=n] [bps-burst=n]"
 	    " [iops-size=n]" },
 	{ "fault", "+", 2, 99, run_fault,
 	    "fault disk list | clear [n] | action [op=op] [sectors=first-last]"
@@ -183,10 +183,13 @@ run_throttle(struct job *job, const struct command *command)
 {
 	json_t *limits = json_object(), *reply;
 	json_t *request = make_request(command->name, job->argv[0]);
+	bool group = strcmp(job->argv[1], "group") == 0;
 	int code, i;
 
 	json_object_set_new(request, "limits", limits);
-	for (i = 1; i < job->argc; i++) {
+	if (group)
+		json_object_set_new(request, "group", json_true());
+	for (i = group ? 2 : 1; i < job->argc; i++) {
 		if (add_limit(limits, job->argv[i]) == -1) {
 			json_decref(request);
 			return EX_USAGE;

@@ -99,16 +99,17 @@ print_layers(FILE *f, const json_t *object)
 	print_names(f, json_object_get(object, "missing"), "MISSING");
 }
 
+/* `name` of the group, or NULL: the disk's own. */
 static void
-print_limits(FILE *f, const json_t *disk)
+print_limits(FILE *f, const json_t *limits, const char *name)
 {
-	const json_t *limits = json_object_get(disk, "limits");
 	const struct request_limit *limit;
 	bool any = false;
 	uint64_t value;
 	size_t i;
 
-	fprintf(f, "  %-10s", "limits");
+	fprintf(f, "  %-10s%s%s", name != NULL ? "group" : "limits",
+	    name != NULL ? name : "", name != NULL ? ": " : "");
 	for (i = 0; (limit = request_limit(i)) != NULL; i++) {
 		value = vmmctl_link_number(limits, limit->name);
 		if (value == 0)
@@ -134,6 +135,7 @@ print_capacity(FILE *f, const json_t *disk)
 static void
 print_disk(FILE *f, const json_t *disk)
 {
+	const json_t *group = json_object_get(disk, "group");
 	char text[64];
 
 	fprintf(f, "disk %s\n", vmmctl_link_text(disk, "name", text,
@@ -142,7 +144,10 @@ print_disk(FILE *f, const json_t *disk)
 	    text, sizeof(text)), json_is_true(json_object_get(disk,
 	    "paused")) ? ", paused" : "");
 	print_capacity(f, disk);
-	print_limits(f, disk);
+	print_limits(f, json_object_get(disk, "limits"), NULL);
+	if (group != NULL)
+		print_limits(f, json_object_get(group, "limits"),
+		    vmmctl_link_text(group, "name", text, sizeof(text)));
 }
 
 static void
