@@ -144,8 +144,9 @@ idle(struct queue *q, unsigned engine)
 	 */
 	uint64_t look = engine == 0 ? q->polling.window_ns : 0;
 
-	if (!serve_look(&q->serve, look) &&
-	    !virtq_kicks_on(&q->serve.vq))
+	if (serve_look(&q->serve, look))
+		return;
+	if (!virtq_kicks_on(&q->serve.vq))
 		sleep_for(q, WAIT_KICK | engine, nap(q));
 	if (q->polling.max_ns > 0)
 		polling_learn(&q->polling, serve_clock() - since);

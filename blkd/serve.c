@@ -38,6 +38,12 @@
 
 #define LOOKS		16u	/* at the ring, between two at the clock */
 
+/*
+ * An interrupt costs the device some microseconds, and so does waking up the
+ * driver: while there is more to take, not more often than this.
+ */
+#define INTERRUPT_NS	UINT64_C(50000)
+
 #define LOG_EVERY_NS	UINT64_C(1000000000)
 
 /* A request that was in flight in so many deaths is not run again. */
@@ -190,7 +196,7 @@ serve_set_up(struct serve *s, const struct queue_setup *setup, bool again)
 	s->ndone = 0;
 	s->batch_max = 1;
 	s->nreplay = s->replayed = 0;
-	s->stalled = s->poisoned = false;
+	s->stalled = s->poisoned = s->taking = s->owed = false;
 	counter_set(s->counters, COUNTER_THROTTLED_NOW, 0);
 	if (again)
 		n = recover(s);
@@ -214,20 +220,34 @@ fire(struct serve *s)
 {
 	int fd;
 
-	s->fire = false;
+	count(s, COUNTER_IRQS, 1);
+	s->fire = s->owed = false;
+	s->fired_ns = s->now_ns;
 	if (s->disk->doorbell != NULL)
 		doorbell_raise(s->disk->doorbell, DOORBELL_USED);
 	if ((fd = shared_load(s->callfd)) != -1)
 		(void)eventfd_write(fd, 1);
 }
 
+/* n elements were published: does the driver want to know, and now? */
 static void
 interrupt(struct serve *s, uint16_t n)
 {
 	bool wanted = s->fire || virtq_wants_irq(&s->vq, n);
 
-	count(s, wanted ? COUNTER_IRQS : COUNTER_IRQS_SUPPRESSED, 1);
-	if (wanted)
+	if (wanted && (!s->taking || s->now_ns - s->fired_ns >= INTERRUPT_NS))
+		fire(s);
+	else if (wanted && !s->owed)
+		s->owed = true;
+	else
+		count(s, COUNTER_IRQS_SUPPRESSED, 1);
+}
+
+/* Nothing more for now: what was put off. */
+static void
+settle_interrupt(struct serve *s)
+{
+	if (s->owed)
 		fire(s);
 }
 
@@ -393,8 +413,10 @@ run(struct serve *s, struct request *r, enum gates_verdict verdict)
 		finished(s, r);
 		return;
 	}
-	if (exec_is_long(r))
+	if (exec_is_long(r)) {
 		publish(s);
+		settle_interrupt(s);
+	}
 	if (exec_start(r, s->disk, s->ops, s->engine)) {
 		finished(s, r);
 		return;
@@ -549,10 +571,8 @@ replay_all(struct serve *s)
 	}
 	if (s->running == 0 && s->fire) {
 		publish(s);
-		if (s->fire) {
-			count(s, COUNTER_IRQS, 1);
+		if (s->fire)
 			fire(s);
-		}
 	}
 }
 
@@ -564,6 +584,7 @@ serve_round(struct serve *s)
 	enum serve_result why = SERVE_STOPPED;
 
 	s->now_ns = serve_clock();
+	s->taking = true;
 	collect(s);
 	replay_all(s);
 	virtq_kicks_off(&s->vq);
@@ -581,13 +602,15 @@ serve_round(struct serve *s)
 	if (why != SERVE_REPLAYING)
 		collect(s);
 	publish(s);
+	s->taking = false;
+	settle_interrupt(s);
 	return s->poisoned ? SERVE_POISONED : why;
 }
 
 bool
 serve_look(struct serve *s, uint64_t ns)
 {
-	uint64_t begin = ns > 0 ? serve_clock() : 0;
+	uint64_t begin = s->now_ns;
 	unsigned i;
 
 	while (ns > 0) {

@@ -70,7 +70,10 @@ struct serve {
 	unsigned		 replayed;
 	uint16_t		 replay[STATE_QUEUE_SIZE_MAX];
 
-	bool			 fire;		/* an interrupt is owed */
+	bool			 fire;		/* an interrupt, whatever is wanted */
+	bool			 owed;		/* one was put off */
+	bool			 taking;	/* in a round: there may be more */
+	uint64_t		 fired_ns;
 	bool			 stalled;
 	bool			 poisoned;
 	uint64_t		 wait_ns;	/* while stalled */
