@@ -182,53 +182,19 @@ parse_rings(struct options *o, char *s)
 	o->depth = (unsigned)number('r', size, 1, PROTO_QUEUE_SIZE_MAX);
 }
 
+/* What goes with the process, not with the disk. */
 static void
-set(struct options *o, int c, char *arg)
+set_process(struct options *o, int c, char *arg)
 {
 	switch (c) {
-	case 'b':
-		o->block_size = power('b', arg, 512, 4096);
-		if (o->block_size != 512 && o->block_size != 4096)
-			errx(EX_USAGE, "-b %s: must be 512 or 4096", arg);
-		break;
-	case 'c':
-		parse_cpus(o, arg);
-		break;
-	case 'D':
-		o->direct = true;
-		break;
-	case 'e':
-		o->engine = parse_engine(arg);
-		break;
-	case 'f':
-		o->file = arg;
-		break;
 	case 'g':
 		o->gid = (gid_t)number('g', arg, 0, UINT_MAX - 1);
-		break;
-	case 'i':
-		parse_serial(o, arg);
-		break;
-	case 'l':
-		parse_limits(o, arg);
 		break;
 	case 'm':
 		o->mode = mode(arg);
 		break;
 	case 'n':
 		parse_name(o, arg);
-		break;
-	case 'p':
-		o->poll_us = (uint32_t)number('p', arg, 0, PROTO_POLL_US_MAX);
-		break;
-	case 'Q':
-		o->queues = (uint32_t)number('Q', arg, 1, PROTO_QUEUES_MAX);
-		break;
-	case 'q':
-		o->queue_size = power('q', arg, 2, PROTO_QUEUE_SIZE_MAX);
-		break;
-	case 'R':
-		o->readonly = true;
 		break;
 	case 'r':
 		parse_rings(o, arg);
@@ -250,6 +216,50 @@ set(struct options *o, int c, char *arg)
 		break;
 	default:
 		usage();
+	}
+}
+
+static void
+set(struct options *o, int c, char *arg)
+{
+	switch (c) {
+	case 'b':
+		o->block_size = power('b', arg, 512, 4096);
+		if (o->block_size != 512 && o->block_size != 4096)
+			errx(EX_USAGE, "-b %s: must be 512 or 4096", arg);
+		break;
+	case 'c':
+		parse_cpus(o, arg);
+		break;
+	case 'D':
+		o->direct = true;
+		break;
+	case 'e':
+		o->engine = parse_engine(arg);
+		break;
+	case 'f':
+		o->file = arg;
+		break;
+	case 'i':
+		parse_serial(o, arg);
+		break;
+	case 'l':
+		parse_limits(o, arg);
+		break;
+	case 'p':
+		o->poll_us = (uint32_t)number('p', arg, 0, PROTO_POLL_US_MAX);
+		break;
+	case 'Q':
+		o->queues = (uint32_t)number('Q', arg, 1, PROTO_QUEUES_MAX);
+		break;
+	case 'q':
+		o->queue_size = power('q', arg, 2, PROTO_QUEUE_SIZE_MAX);
+		break;
+	case 'R':
+		o->readonly = true;
+		break;
+	default:
+		set_process(o, c, arg);
 	}
 }
 
