@@ -24,9 +24,8 @@ hist_percentile(const struct hist *h, double percent)
 
 	if (h->n == 0)
 		return 0;
-	rank = (uint64_t)(percent / 100 * (double)h->n);
-	if ((double)rank < percent / 100 * (double)h->n)
-		rank++;
+	/* In thousandths, rounded up: 99.9 % of 1000 are 999, not more. */
+	rank = (h->n * (uint64_t)(percent * 1000 + .5) + 99999) / 100000;
 	if (rank < 1)
 		rank = 1;
 	for (i = 0; i < HIST_BUCKETS; i++) {

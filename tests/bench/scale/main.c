@@ -39,6 +39,7 @@
 #define LOAD_PER_S	10u			/* requests of each disk */
 #define LOAD_S		1u
 #define SETTLED_MS	300u	/* after which what starts has started */
+#define SETTLE_TRIES	10u
 
 struct scale {
 	struct blkdproc_disk	 disk;
@@ -189,6 +190,21 @@ switches(struct scale *s)
 	return sum;
 }
 
+/* Until what has just started is asleep, or a few seconds have passed. */
+static void
+settle(struct scale *s)
+{
+	double before;
+	unsigned i;
+
+	for (i = 0; i < SETTLE_TRIES; i++) {
+		before = switches(s);
+		rest_until(now_ms() + SETTLED_MS);
+		if (switches(s) == before)
+			return;
+	}
+}
+
 /* One 4 KiB read, awaited; microseconds. */
 static double
 read_once(struct scale *s, unsigned i)
@@ -245,7 +261,7 @@ run(struct scale *s, struct row *r)
 	r->spare_ms = percentile(s, s->n, 50);
 	r->spare_99_ms = percentile(s, s->n, 99);
 	go_live_all(s);
-	rest_until(now_ms() + SETTLED_MS);
+	settle(s);
 	r->idle_kib = private_kib(s, &r->idle_sum_mib);
 	before = switches(s);
 	rest_until(now_ms() + s->idle_s * 1e3);
