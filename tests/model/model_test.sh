@@ -69,6 +69,7 @@ breaks mutation__settle_before_free SETTLE_BEFORE_FREE
 breaks mutation__no_record NO_RECORD
 breaks mutation__replay_backwards REPLAY_BACKWARDS
 breaks mutation__reset_without_mark RESET_WITHOUT_MARK
+breaks mutation__no_fence NO_FENCE
 
 atf_init_test_cases()
 {
@@ -81,4 +82,5 @@ atf_init_test_cases()
 	atf_add_test_case mutation__no_record
 	atf_add_test_case mutation__replay_backwards
 	atf_add_test_case mutation__reset_without_mark
+	atf_add_test_case mutation__no_fence
 }

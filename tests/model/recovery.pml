@@ -13,6 +13,11 @@
  * the order of the C code; what is local to an incarnation is computed in a
  * atomic and forgotten by recover().
  *
+ * A write that the disk has given to the kernel lands in its own time, also
+ * after the death of the disk.  A successor may be there already, prepared
+ * (it stands by): it touches nothing before the fence has fallen, and that
+ * is after the last write of its predecessor.
+ *
  * Checked: a used element only for a head that the guest has outstanding,
  * and only with its status written (no request twice, none stale after a
  * reset); every request comes back (no invalid end state); overlapping
@@ -49,6 +54,8 @@ bool status_ok[HEADS];			/* the status byte */
 
 /* The backing file. */
 byte block[BLOCKS];
+byte flying = NONE;			/* in the kernel, for the living */
+byte late = NONE;			/* for the dead */
 
 /* The state. */
 bool s_resetting;
@@ -151,7 +158,11 @@ proctype guest()
 inline execute(x)
 {
 	assert(request[x] != NONE);
-	block[(request[x] + 1) % BLOCKS] = request[x];
+	flying = request[x];
+	atomic {
+		block[(flying + 1) % BLOCKS] = flying;
+		flying = NONE
+	};
 	status_ok[x] = true
 }
 
@@ -384,6 +395,9 @@ proctype disk()
 
 again:
 	{
+#ifndef MUTATE_NO_FENCE
+		late == NONE;
+#endif
 		recover();
 		do
 		:: reset_wanted -> reset_all()
@@ -398,12 +412,28 @@ end:		:: finished && count == 0 -> break
 		od
 	} unless {
 		crash_now ->
-		crash_now = false;
+		atomic {
+			crash_now = false;
+			late = (flying != NONE -> flying : late);
+			flying = NONE
+		};
 		if
 		:: !finished -> goto again
 		:: else
 		fi
 	}
+}
+
+/* What outlives a dead disk. */
+proctype kernel()
+{
+end:	do
+	:: late != NONE ->
+		atomic {
+			block[(late + 1) % BLOCKS] = late;
+			late = NONE
+		}
+	od
 }
 
 proctype killer()
@@ -417,5 +447,5 @@ proctype killer()
 }
 
 init {
-	atomic { run guest(); run disk(); run killer() }
+	atomic { run guest(); run disk(); run kernel(); run killer() }
 }
