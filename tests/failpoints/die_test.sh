@@ -139,7 +139,7 @@ die__while_throttled_body()
 	mortal
 	guest "test=loop count=0 progress=50 timeout=20000"
 	vmmd_expect "guest: loop at"
-	vmmd_ctl throttle vda iops=300
+	vmmd_ctl throttle vda iops=60
 	for point in throttle/before throttle/after in-flight/before \
 	    counter/after; do
 		kill_at $point 40

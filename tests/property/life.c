@@ -22,7 +22,8 @@
 struct ring_harness life;
 
 static struct regs *regs;		/* NULL: no blkd lives */
-static const struct throttle_limits *limits;
+static struct throttle_limits limits;	/* none, or the disk's */
+static bool throttled;
 static uint64_t clock_ns;
 static unsigned incarnation;
 static bool paused;			/* so the monitor has it */
@@ -135,8 +136,8 @@ life_clock(void)
 static void
 attach(void)
 {
-	if (limits != NULL)
-		life.disk.limiter = limiter_make(life.disk.state, limits, now,
+	if (throttled)
+		life.disk.limiter = limiter_make(life.disk.state, &limits, now,
 		    NULL);
 	regs = regs_make(&life.disk, life.eventfd);
 	ATF_REQUIRE(regs != NULL);
@@ -164,7 +165,9 @@ life_make(const struct throttle_limits *l)
 {
 	ring_harness_make(&life, LIFE_RING, RING_FEATURES);
 	life.disk.engine = &still_engine;
-	limits = l;
+	throttled = l != NULL;
+	if (throttled)
+		limits = *l;
 	clock_ns = UINT64_C(1000000000);
 	incarnation = 0;
 	paused = false;
