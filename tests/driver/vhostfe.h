@@ -62,7 +62,8 @@ struct vhostfe_queue {
 
 /*
  * Connect, waiting for the socket to be there, and learn what the device is;
- * with a table of requests in flight where asked for and offered.  Returns 0, or -1 and errno; then close it too.
+ * with a table of requests in flight where asked for and offered.  Returns 0,
+ * or -1 and errno; then close it too.
  */
 int	vhostfe_connect(struct vhostfe *, const char *path, bool inflight);
 /* Negotiate, announce, and start queue 0. */

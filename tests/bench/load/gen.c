@@ -49,7 +49,7 @@ struct gen {
 	uint64_t	 now_ns;
 	uint64_t	 progress_ns;
 	uint64_t	 seed;
-	uint64_t	 blocks;	/* of the disk, or of one slot's piece */
+	uint64_t	 blocks;	/* of the disk, or a slot's piece */
 	uint64_t	 next;		/* in order */
 	unsigned	 in_flight;
 	double		 our_cpu, their_cpu;	/* as the phase began */

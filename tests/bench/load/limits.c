@@ -32,12 +32,12 @@ struct bare {
 	uint64_t	 blocks;
 	uint64_t	 next;
 	uint64_t	 seed;
-	uint8_t		*buffer;	/* one for each that could be in flight */
+	uint8_t		*buffer;	/* one for each in flight */
 	unsigned	 turn;
 	uint8_t		*map;		/* of the file */
 	size_t		 mapped;
 	int		 event[2];	/* there and back */
-	uint64_t	*word;		/* shared: there, and 64 bytes on, back */
+	uint64_t	*word;		/* there; 64 bytes on, back */
 	pid_t		 echo;
 };
 

@@ -187,9 +187,9 @@ options_parse(struct options *o, int argc, char **argv)
 		bool		*flag;
 		const char	**string;
 	} simple[] = {
-		{ 'b', NULL, &o->blkd }, { 'f', NULL, &o->file }, { 'I', &o->no_inflight, NULL },
-		{ 's', NULL, &o->socket },
-		{ 'D', &o->direct, NULL }, { 'j', &o->json, NULL },
+		{ 'b', NULL, &o->blkd }, { 'f', NULL, &o->file },
+		{ 's', NULL, &o->socket }, { 'D', &o->direct, NULL },
+		{ 'I', &o->no_inflight, NULL }, { 'j', &o->json, NULL },
 		{ 'l', &o->loud, NULL }, { 'R', &o->real_time, NULL },
 		{ 'o', &o->sequential, NULL },
 		{ 'v', &o->verify, NULL }, { 'w', &o->wait, NULL },

@@ -48,7 +48,7 @@ struct options {
 	uint32_t		 engine;	/* enum proto_engine */
 	const char		*file;
 	const char		*socket;
-	char			**command;	/* starts the back-end, or NULL */
+	char			**command;	/* the back-end's; NULL */
 };
 
 /* Exits (EX_USAGE) where they make no sense. */

@@ -41,7 +41,8 @@ show_row(FILE *f, const struct cells_row *cell, const json_t *results,
 	if (peer != NULL)
 		fprintf(f, "%.2f", figures_ratio(results, name, peer));
 	fprintf(f, " | %.1f | %.1f | %.1f | %.0f | %.2f | %.2f | %.3f | %.3f"
-	    " | %.2f |\n", figures_number(r, "p50_us"), figures_number(r, "p99_us"),
+	    " | %.2f |\n", figures_number(r, "p50_us"),
+	    figures_number(r, "p99_us"),
 	    figures_number(r, "p999_us"), figures_number(r, "max_us"),
 	    figures_number(r, "our_cpu_us"), figures_number(r, "their_cpu_us"),
 	    figures_number(r, "kicks_per_request"),
@@ -88,7 +89,8 @@ show_cell(FILE *f, const struct cells_row *cell, const json_t *results)
 	fprintf(f, "\n### %s: %s\n\n", cell->name, cell->title);
 	fprintf(f, "| | kIOPS | runs | x %s | x best peer | p50 us | p99 |"
 	    " p99.9 | max | CPU us driver | CPU us back-end | kicks | irqs |"
-	    " others' cores |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+	    " others' cores |\n"
+	    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
 	    limit_of(cell));
 	for (i = 0; i < subjects_count; i++)
 		if (json_object_get(results, subjects[i].name) != NULL)
