@@ -25,7 +25,7 @@
 #include "blkd/fence.h"
 #include "blkd/limiter.h"
 #include "blkd/regs.h"
-#include "blkd/session.h"
+#include "blkd/session_impl.h"
 #include "blkd/throttle.h"
 #include "blkd/uring.h"
 #include "proto/peer.h"
@@ -35,17 +35,7 @@
 #include "util/log.h"
 #include "util/sandbox.h"
 
-enum session_state {
-	WAITING,	/* for ATTACH */
-	STANDING,	/* by: all is ready, the predecessor still serves */
-	RUNNING,	/* is the disk */
-	PAUSING,	/* PAUSE waits for I/O in flight */
-	PAUSED,		/* the queues stand still, registers are answered */
-	DETACHING,	/* DETACH waits for I/O in flight */
-	ENDING,		/* the end waits for I/O in flight, but not for long */
-};
-
-/* What follows what; the one setter is set_state. */
+/* What follows what; the one setter is session_set_state. */
 static const unsigned transitions[] = {
 	[WAITING] = PEER_IN(STANDING) | PEER_IN(RUNNING) | PEER_IN(PAUSED) |
 	    PEER_IN(DETACHING) | PEER_IN(ENDING),
@@ -59,48 +49,19 @@ static const unsigned transitions[] = {
 	[ENDING] = PEER_IN(ENDING),
 };
 
-/* Of the MMIO channel. */
-enum mmio_state {
-	MMIO_SERVING,
-	MMIO_RESETTING,		/* a write is unanswered: I/O in flight */
-	MMIO_REPLACING,		/* and stays so: the successor answers */
-};
-
-struct session {
-	struct event_base	*base;
-	struct peer		*control;
-	struct peer		*mmio;		/* NULL: not attached, or gone */
-	struct event		*queues;	/* on eventfd */
-	struct event		*reset_timer;
-	struct event		*end_timer;
-	int			 eventfd;	/* signalled by the queues */
-	enum session_state		 state;
-	uint32_t		 pause_sequence;
-	uint32_t		 reset_sequence;
-	int			 status;	/* exit status */
-	struct sandbox		*sandbox;
-	uint32_t		 layers;
-	struct faults		*faults;	/* NULL: none on purpose */
-	struct uring_set	*uring;		/* NULL: none; not ours */
-	struct fence		*fence;		/* the register thread's */
-	bool			 serves;	/* it has taken over */
-	struct disk		 disk;
-	struct regs		*regs;		/* NULL: not attached */
-};
-
 static void	on_control_ended(void *, const struct peer_end *);
 static void	on_mmio_ended(void *, const struct peer_end *);
 
-static void
-set_state(struct session *s, enum session_state to)
+void
+session_set_state(struct session *s, enum session_state to)
 {
 	assert(transitions[s->state] & PEER_IN(to));
 	s->state = to;
 	peer_set_state(s->control, to);
 }
 
-static void
-answer(struct peer *p, uint32_t sequence, enum proto_type type)
+void
+session_answer(struct peer *p, uint32_t sequence, enum proto_type type)
 {
 	struct proto_empty m;
 
@@ -111,8 +72,8 @@ answer(struct peer *p, uint32_t sequence, enum proto_type type)
 /* --- the end ----------------------------------------------------------- */
 
 /* Leave the loop as soon as nothing is in flight; at the latest in a second. */
-static void
-end(struct session *s, int status)
+void
+session_end(struct session *s, int status)
 {
 	const struct timeval limit = {
 		SESSION_END_MS / 1000, SESSION_END_MS % 1000 * 1000
@@ -120,7 +81,7 @@ end(struct session *s, int status)
 
 	if (s->state == ENDING)
 		return;
-	set_state(s, ENDING);
+	session_set_state(s, ENDING);
 	s->status = status;
 	peer_free(s->mmio);
 	s->mmio = NULL;
@@ -164,13 +125,13 @@ settle(struct session *s)
 	    !regs_is_resetting(s->regs)) {
 		evtimer_del(s->reset_timer);
 		peer_set_state(s->mmio, MMIO_SERVING);
-		answer(s->mmio, s->reset_sequence, PROTO_MMIO_ACK);
+		session_answer(s->mmio, s->reset_sequence, PROTO_MMIO_ACK);
 	}
 	if (!regs_is_quiet(s->regs))
 		return;
 	if (s->state == PAUSING) {
-		set_state(s, PAUSED);
-		answer(s->control, s->pause_sequence, PROTO_BLK_PAUSED);
+		session_set_state(s, PAUSED);
+		session_answer(s->control, s->pause_sequence, PROTO_BLK_PAUSED);
 	} else if (s->state == DETACHING || s->state == ENDING)
 		event_base_loopbreak(s->base);
 }
@@ -215,7 +176,7 @@ on_mmio_write(void *arg, struct msg *m)
 	regs_write(s->regs, m->mmio_write.m_offset, m->mmio_write.m_size,
 	    m->mmio_write.m_value);
 	if (!regs_is_resetting(s->regs)) {
-		answer(s->mmio, m->hdr.m_sequence, PROTO_MMIO_ACK);
+		session_answer(s->mmio, m->hdr.m_sequence, PROTO_MMIO_ACK);
 		return;
 	}
 	s->reset_sequence = m->hdr.m_sequence;
@@ -253,7 +214,7 @@ static const struct peer_rule mmio_rules[] = {
 	{ PROTO_MMIO_NOTIFY, PEER_ANY, on_mmio_notify },
 };
 
-static const struct peer_role mmio_role = {
+const struct peer_role session_mmio_role = {
 	.name = "vm",
 	.rules = mmio_rules,
 	.nrules = sizeof(mmio_rules) / sizeof(mmio_rules[0]),
@@ -265,192 +226,15 @@ on_mmio_ended(void *arg, const struct peer_end *e)
 {
 	struct session *s = arg;
 
-	log_peer_end(&mmio_role, e);
+	log_peer_end(&session_mmio_role, e);
 	peer_free(s->mmio);
 	s->mmio = NULL;
 	evtimer_del(s->reset_timer);
 	if (e->error != PROTO_E_EOF)
-		end(s, EX_PROTOCOL);
+		session_end(s, EX_PROTOCOL);
 }
 
 /* --- the monitor's messages -------------------------------------------- */
-
-/* Where the host gives no limits at all, that was said at the start. */
-static int
-limit_file(struct session *s)
-{
-	if (sandbox_limit_file(s->disk.sectors * 512) == 0)
-		return 0;
-	return (s->layers & PROTO_LAYER_RLIMITS) != 0 ? -1 : 0;
-}
-
-/* Faults on purpose have an engine of their own, which is synchronous. */
-static int
-choose_engine(struct session *s, uint32_t wanted,
-    struct attach_failure *failure)
-{
-	int error = uring_error(s->uring);
-
-	if (wanted == PROTO_ENGINE_SYNC || s->faults != NULL)
-		return 0;
-	if (error == 0) {
-		s->disk.uring = s->uring;
-		s->disk.engine = &engine_uring;
-		return 0;
-	}
-	errno = error;
-	if (wanted == PROTO_ENGINE_AUTO) {
-		log_warning("io_uring cannot be had: %s: engine sync takes its"
-		    " place", strerror(errno));
-		return 0;
-	}
-	attach_fail(failure, "engine = uring: allow io_uring here, or set"
-	    " engine = sync");
-	return -1;
-}
-
-/*
- * All of ATTACH that can be done beside a predecessor that serves: nothing
- * that it or the guest can see.  What fails leaves it to session_free.
- */
-static int
-prepare(struct session *s, struct msg *m, struct attach_failure *failure)
-{
-	uint32_t missing = sandbox_missing(s->layers);
-	char names[SANDBOX_WHY_MAX];
-	int mmio;
-
-	if (m->attach.m_flags & PROTO_DISK_STRICT && missing != 0) {
-		errno = EPERM;
-		sandbox_layer_names(missing, names, sizeof(names));
-		attach_fail(failure, "the sandbox is strict, and lacks %s",
-		    names);
-		return -1;
-	}
-	if (attach_disk(m, &s->disk, &mmio, failure) == -1)
-		return -1;
-	if ((s->fence = fence_prepare(&s->disk.state->fence[0])) == NULL)
-		log_warning("no fence: %s", strerror(errno));
-	s->disk.faults = s->faults;
-	if (s->faults != NULL && faults_start(s->faults, s->eventfd) == -1) {
-		attach_fail(failure, "faults cannot be injected");
-		fd_close(&mmio);
-		return -1;
-	}
-	s->mmio = peer_new(s->base, mmio, &mmio_role, s);
-	if (choose_engine(s, m->attach.m_engine, failure) == -1)
-		return -1;
-	if (s->mmio == NULL ||
-	    (s->regs = regs_make(&s->disk, s->eventfd)) == NULL) {
-		attach_fail(failure, "the queues cannot be made");
-		return -1;
-	}
-	if (limit_file(s) == -1 ||
-	    sandbox_narrow(s->sandbox) == -1) {
-		attach_fail(failure, "the sandbox cannot be narrowed");
-		return -1;
-	}
-	return 0;
-}
-
-static void
-send_fail(struct session *s, uint32_t sequence,
-    const struct attach_failure *failure)
-{
-	struct proto_fail m = { .m_errno = failure->errnum };
-
-	memcpy(m.m_text, failure->text, sizeof(m.m_text));
-	/* For the monitor to say, once. */
-	log_debug("cannot attach: %s", failure->text);
-	(void)peer_answer(s->control, sequence, PROTO_BLK_FAIL, &m, NULL, 0);
-}
-
-/* The disk is ours: recover, serve, say so. */
-static void
-begin(struct session *s, uint32_t sequence, uint32_t flags,
-    uint32_t incarnation)
-{
-	struct proto_blk_ready ready = { .m_layers = s->layers };
-
-	fence_take(s->fence);
-	regs_hold(s->regs);
-	s->serves = true;
-	if (flags & PROTO_DISK_PAUSED)
-		regs_pause(s->regs);
-	ready.m_replayed = regs_recover(s->regs, incarnation);
-	ready.m_capacity = shared_load(&s->disk.sectors);
-	ready.m_engine = s->disk.engine == &engine_uring ?
-	    PROTO_ENGINE_URING : PROTO_ENGINE_SYNC;
-	set_state(s, flags & PROTO_DISK_PAUSED ? PAUSED : RUNNING);
-	(void)peer_answer(s->control, sequence, PROTO_BLK_READY, &ready,
-	    NULL, 0);
-	log_info("ready: %llu sectors, %u queues, %u requests run again",
-	    (unsigned long long)ready.m_capacity, s->disk.queues,
-	    ready.m_replayed);
-}
-
-static void
-on_attach(void *arg, struct msg *m)
-{
-	struct session *s = arg;
-	struct attach_failure failure;
-	bool standby = (m->attach.m_flags & PROTO_DISK_STANDBY) != 0;
-
-	if (!standby)
-		setproctitle("-blkd: %s", m->attach.m_name);
-	if (prepare(s, m, &failure) == -1) {
-		send_fail(s, m->hdr.m_sequence, &failure);
-		end(s, EX_CONFIG);
-	} else if (standby) {
-		set_state(s, STANDING);
-		answer(s->control, m->hdr.m_sequence, PROTO_BLK_STANDING);
-	} else
-		begin(s, m->hdr.m_sequence, m->attach.m_flags,
-		    m->attach.m_incarnation);
-}
-
-/* What may have changed while it stood by is looked at again. */
-static void
-on_take_over(void *arg, struct msg *m)
-{
-	struct session *s = arg;
-	struct attach_failure failure;
-	struct throttle_limits limits;
-	int64_t bytes = backing_size(s->disk.backing);
-
-	attach_limits(&m->take_over.m_limits, &limits);
-	if (bytes == -1 || throttle_check(&limits) != NULL) {
-		attach_fail(&failure, bytes == -1 ? "the backing has no size" :
-		    "the limits cannot be set");
-		send_fail(s, m->hdr.m_sequence, &failure);
-		end(s, EX_CONFIG);
-		return;
-	}
-	s->disk.sectors = disk_sectors(&s->disk, bytes);
-	limiter_recover(s->disk.limiter, &limits);
-	begin(s, m->hdr.m_sequence, m->take_over.m_flags,
-	    m->take_over.m_incarnation);
-	setproctitle("-blkd: %s", s->disk.name);
-}
-
-/* Faults on purpose: the memory in which a predecessor may have left some. */
-static void
-on_faults(void *arg, struct msg *m)
-{
-	struct session *s = arg;
-	struct attach_failure failure;
-	int fd = msg_take_fd(m, 0);
-
-	faults_close(s->faults);
-	s->faults = faults_open(fd);
-	if (s->faults == NULL) {
-		attach_fail(&failure, "the memory of faults must be a sealed"
-		    " memfd of its size");
-		send_fail(s, m->hdr.m_sequence, &failure);
-		end(s, EX_CONFIG);
-	}
-	fd_close(&fd);
-}
 
 static void
 on_fault(void *arg, struct msg *m)
@@ -476,7 +260,7 @@ on_detach(void *arg, struct msg *m)
 	struct session *s = arg;
 
 	(void)m;
-	set_state(s, DETACHING);
+	session_set_state(s, DETACHING);
 	s->status = EX_OK;
 	/* The vm process keeps what is not answered for the successor. */
 	peer_free(s->mmio);
@@ -494,7 +278,7 @@ on_pause(void *arg, struct msg *m)
 {
 	struct session *s = arg;
 
-	set_state(s, PAUSING);
+	session_set_state(s, PAUSING);
 	s->pause_sequence = m->hdr.m_sequence;
 	regs_pause(s->regs);
 	settle(s);
@@ -505,9 +289,9 @@ on_resume(void *arg, struct msg *m)
 {
 	struct session *s = arg;
 
-	set_state(s, RUNNING);
+	session_set_state(s, RUNNING);
 	regs_resume(s->regs);
-	answer(s->control, m->hdr.m_sequence, PROTO_BLK_RESUMED);
+	session_answer(s->control, m->hdr.m_sequence, PROTO_BLK_RESUMED);
 }
 
 static void
@@ -526,7 +310,7 @@ on_limits(void *arg, struct msg *m)
 	limiter_regroup(s->disk.limiter, &group, m->limits.m_group_epoch,
 	    m->limits.m_group_slot);
 	regs_nudge(s->regs);
-	answer(s->control, m->hdr.m_sequence, PROTO_BLK_LIMITED);
+	session_answer(s->control, m->hdr.m_sequence, PROTO_BLK_LIMITED);
 }
 
 /* A backing that cannot be asked keeps its size. */
@@ -552,14 +336,14 @@ on_ping(void *arg, struct msg *m)
 {
 	struct session *s = arg;
 
-	answer(s->control, m->hdr.m_sequence, PROTO_BLK_PONG);
+	session_answer(s->control, m->hdr.m_sequence, PROTO_BLK_PONG);
 }
 
 #define ATTACHED	(PEER_IN(RUNNING) | PEER_IN(PAUSING) | PEER_IN(PAUSED))
 
 static const struct peer_rule control_rules[] = {
-	{ PROTO_BLK_ATTACH, PEER_IN(WAITING), on_attach },
-	{ PROTO_BLK_TAKE_OVER, PEER_IN(STANDING), on_take_over },
+	{ PROTO_BLK_ATTACH, PEER_IN(WAITING), session_on_attach },
+	{ PROTO_BLK_TAKE_OVER, PEER_IN(STANDING), session_on_take_over },
 	{ PROTO_BLK_DETACH, PEER_IN(WAITING) | PEER_IN(STANDING) | ATTACHED,
 	    on_detach },
 	{ PROTO_BLK_PAUSE, PEER_IN(RUNNING), on_pause },
@@ -567,7 +351,7 @@ static const struct peer_rule control_rules[] = {
 	{ PROTO_BLK_PING, PEER_ANY, on_ping },
 	{ PROTO_BLK_LIMITS, ATTACHED, on_limits },
 	{ PROTO_BLK_RESIZE, ATTACHED, on_resize },
-	{ PROTO_BLK_FAULTS, PEER_IN(WAITING), on_faults },
+	{ PROTO_BLK_FAULTS, PEER_IN(WAITING), session_on_faults },
 	{ PROTO_BLK_FAULT, ATTACHED, on_fault },
 };
 
@@ -584,7 +368,7 @@ on_control_ended(void *arg, const struct peer_end *e)
 	struct session *s = arg;
 
 	log_peer_end(&control_role, e);
-	end(s, e->error == PROTO_E_EOF ? EX_UNAVAILABLE : EX_PROTOCOL);
+	session_end(s, e->error == PROTO_E_EOF ? EX_UNAVAILABLE : EX_PROTOCOL);
 }
 
 /* --- making and running ------------------------------------------------ */
