@@ -7,13 +7,11 @@
  * No allocation here, and no system call but the I/O itself and one write
  * for an interrupt.
  */
-#include <sys/eventfd.h>
 #include <linux/virtio_blk.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "blkd/backing.h"
 #include "blkd/disk.h"
@@ -22,66 +20,21 @@
 #include "blkd/exec.h"
 #include "blkd/queue.h"
 #include "blkd/request.h"
-#include "blkd/serve.h"
+#include "blkd/serve_impl.h"
 #include "blkd/uring.h"
-#include "shm/doorbell.h"
 #include "shm/gmem.h"
 #include "shm/shared.h"
 #include "util/log.h"
 
-/*
- * A finished request waits for others, to be published with one store and
- * one interrupt, but no longer than about this: as many are collected as
- * the last batch finished in that time.
- */
-#define PATIENCE_NS	UINT64_C(50000)
-
 #define LOOKS		16u	/* at the ring, between two at the clock */
-
-/*
- * An interrupt costs the device some microseconds, and so does waking up the
- * driver: while there is more to take, not more often than this.
- */
-#define INTERRUPT_NS	UINT64_C(50000)
-
-#define LOG_EVERY_NS	UINT64_C(1000000000)
 
 /* A request that was in flight in so many deaths is not run again. */
 #define DEATHS_MAX	3u
-
-uint64_t
-serve_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 static inline void
 cpu_relax(void)
 {
 	__builtin_ia32_pause();
-}
-
-static void
-count(struct serve *s, enum counter which, int64_t n)
-{
-	counter_add(s->counters, which, n);
-}
-
-/*
- * Once a second at most: a disk that fails, fails often, and a guest can
- * make it.
- */
-static void
-complain(struct serve *s, const char *what, int error)
-{
-	if (s->logged_ns != 0 && s->now_ns - s->logged_ns < LOG_EVERY_NS)
-		return;
-	s->logged_ns = s->now_ns;
-	log_warning("%s: %s: %s; the request is answered with an I/O error",
-	    s->disk->name, what, strerror(error));
 }
 
 /* --- setting up --------------------------------------------------------- */
@@ -154,7 +107,7 @@ poison(struct serve *s)
 	/* First the mark: a successor that finds it does not count again. */
 	shared_store_release(&s->state->s_poisoned, 1);
 	s->poisoned = true;
-	count(s, COUNTER_INVALID_RING, 1);
+	serve_count(s, COUNTER_INVALID_RING, 1);
 }
 
 static int
@@ -213,152 +166,6 @@ serve_set_up(struct serve *s, const struct queue_setup *setup, bool again)
 	return n;
 }
 
-/* --- publishing --------------------------------------------------------- */
-
-static void
-fire(struct serve *s)
-{
-	int fd;
-
-	count(s, COUNTER_IRQS, 1);
-	s->fire = s->owed = false;
-	s->fired_ns = s->now_ns;
-	if (s->disk->doorbell != NULL)
-		doorbell_raise(s->disk->doorbell, DOORBELL_USED);
-	if ((fd = shared_load(s->callfd)) != -1)
-		(void)eventfd_write(fd, 1);
-}
-
-/* n elements were published: does the driver want to know, and now? */
-static void
-interrupt(struct serve *s, uint16_t n)
-{
-	bool wanted = s->fire || virtq_wants_irq(&s->vq, n);
-
-	if (wanted && (!s->taking || s->now_ns - s->fired_ns >= INTERRUPT_NS))
-		fire(s);
-	else if (wanted && !s->owed)
-		s->owed = true;
-	else
-		count(s, COUNTER_IRQS_SUPPRESSED, 1);
-}
-
-/* Nothing more for now: what was put off. */
-static void
-settle_interrupt(struct serve *s)
-{
-	if (s->owed)
-		fire(s);
-}
-
-/* What an OK counts as; the row of a type. */
-static const struct {
-	uint32_t		type;
-	enum counter		requests;
-	enum counter		bytes;	/* COUNTER_COUNT: none */
-	enum counter_latency	latency;
-} account_row[] = {
-	{ VIRTIO_BLK_T_IN, COUNTER_READS, COUNTER_READ_BYTES,
-	    COUNTER_LATENCY_READ },
-	{ VIRTIO_BLK_T_OUT, COUNTER_WRITES, COUNTER_WRITE_BYTES,
-	    COUNTER_LATENCY_WRITE },
-	{ VIRTIO_BLK_T_FLUSH, COUNTER_FLUSHES, COUNTER_COUNT,
-	    COUNTER_LATENCY_FLUSH },
-	{ VIRTIO_BLK_T_GET_ID, COUNTER_GET_IDS, COUNTER_COUNT,
-	    COUNTER_LATENCY_COUNT },
-	{ VIRTIO_BLK_T_DISCARD, COUNTER_DISCARDS, COUNTER_DISCARD_BYTES,
-	    COUNTER_LATENCY_DISCARD },
-	{ VIRTIO_BLK_T_WRITE_ZEROES, COUNTER_WRITE_ZEROES,
-	    COUNTER_DISCARD_BYTES, COUNTER_LATENCY_DISCARD },
-};
-
-static void
-account_ok(struct serve *s, const struct request *r)
-{
-	size_t i = 0;
-
-	while (account_row[i].type != r->type)
-		i++;
-	count(s, account_row[i].requests, 1);
-	if (account_row[i].bytes != COUNTER_COUNT)
-		count(s, account_row[i].bytes, (int64_t)r->bytes);
-	if (account_row[i].latency != COUNTER_LATENCY_COUNT)
-		counter_latency(s->counters, account_row[i].latency,
-		    s->now_ns - r->taken_ns);
-}
-
-static void
-account(struct serve *s, const struct request *r)
-{
-	if (r->answer == VIRTIO_BLK_S_OK)
-		account_ok(s, r);
-	else if (r->answer == VIRTIO_BLK_S_UNSUPP)
-		count(s, COUNTER_UNSUPPORTED, 1);
-	else
-		count(s, COUNTER_IO_ERRORS, 1);
-}
-
-/*
- * Without a write cache a write is stable before its used element is
- * published: one fdatasync a batch.  When that fails, so do the writes.
- */
-static void
-make_stable(struct serve *s)
-{
-	struct request *r;
-	bool writes = false;
-
-	if (shared_load(&s->disk->writeback))
-		return;
-	for (r = s->done; r != NULL; r = r->next)
-		writes |= r->answer == VIRTIO_BLK_S_OK && exec_is_write(r);
-	if (!writes || backing_flush(s->disk->backing) == 0)
-		return;
-	complain(s, "making writes stable", errno);
-	for (r = s->done; r != NULL; r = r->next)
-		if (r->answer == VIRTIO_BLK_S_OK && exec_is_write(r))
-			exec_answer(r, VIRTIO_BLK_S_IOERR);
-}
-
-/* How many of the like finish within our patience? */
-static void
-adapt(struct serve *s, uint64_t then_ns, unsigned n)
-{
-	uint64_t each = n == 0 ? 1 : (s->now_ns - then_ns) / n + 1;
-	uint64_t max = PATIENCE_NS / each;
-
-	s->batch_max = max < 1 ? 1 :
-	    max > SERVE_BATCH ? SERVE_BATCH : (unsigned)max;
-}
-
-static void
-publish(struct serve *s)
-{
-	struct state_used batch[SERVE_BATCH_MAX];
-	uint64_t then_ns = s->now_ns;
-	struct request *r;
-	uint16_t n = 0;
-
-	if (s->done == NULL)
-		return;
-	make_stable(s);
-	for (r = s->done; r != NULL; r = r->next) {
-		shared_store(r->status, r->answer);
-		batch[n++] = (struct state_used) {
-			.s_id = r->head, .s_len = r->used_len,
-		};
-	}
-	inflight_publish(&s->inflight, &s->vq, batch, n);
-	s->now_ns = serve_clock();
-	for (r = s->done; r != NULL; r = r->next)
-		account(s, r);
-	s->done = NULL;
-	s->done_last = &s->done;
-	s->ndone = 0;
-	adapt(s, then_ns, n);
-	interrupt(s, n);
-}
-
 /* --- running ------------------------------------------------------------ */
 
 static void
@@ -368,7 +175,7 @@ finished(struct serve *s, struct request *r)
 	*s->done_last = r;
 	s->done_last = &r->next;
 	if (++s->ndone >= s->batch_max)
-		publish(s);
+		serve_publish(s);
 }
 
 static void
@@ -383,9 +190,9 @@ collect(struct serve *s)
 		r->running = false;
 		exec_finish(r);
 		if (r->answer == VIRTIO_BLK_S_IOERR)
-			complain(s, exec_name(r), op->error);
+			serve_complain(s, exec_name(r), op->error);
 		if (op->zeroed > 0)
-			count(s, COUNTER_SHORT_READS, 1);
+			serve_count(s, COUNTER_SHORT_READS, 1);
 		finished(s, r);
 	}
 }
@@ -414,8 +221,8 @@ run(struct serve *s, struct request *r, enum gates_verdict verdict)
 		return;
 	}
 	if (exec_is_long(r)) {
-		publish(s);
-		settle_interrupt(s);
+		serve_publish(s);
+		serve_settle_interrupt(s);
 	}
 	if (exec_start(r, s->disk, s->ops, s->engine)) {
 		finished(s, r);
@@ -429,8 +236,8 @@ run(struct serve *s, struct request *r, enum gates_verdict verdict)
 static void
 count_drop(struct serve *s)
 {
-	count(s, COUNTER_DROPPED, 1);
-	count(s, COUNTER_IO_ERRORS, 1);
+	serve_count(s, COUNTER_DROPPED, 1);
+	serve_count(s, COUNTER_IO_ERRORS, 1);
 }
 
 /* --- taking ------------------------------------------------------------- */
@@ -442,7 +249,7 @@ stall(struct serve *s, uint64_t wait_ns)
 	if (s->stalled)
 		return;
 	s->stalled = true;
-	count(s, COUNTER_THROTTLED, 1);
+	serve_count(s, COUNTER_THROTTLED, 1);
 	counter_set(s->counters, COUNTER_THROTTLED_NOW, 1);
 }
 
@@ -529,7 +336,7 @@ replay(struct serve *s, uint16_t head)
 	verdict = gates_check(&s->gates, &s->chain, r, 0);
 	if (verdict == GATES_PASS && must_follow(s, r))
 		return false;
-	count(s, COUNTER_REPLAYED, 1);
+	serve_count(s, COUNTER_REPLAYED, 1);
 	if (verdict == GATES_DROP) {
 		inflight_forget(&s->inflight, head);
 		count_drop(s);
@@ -570,9 +377,9 @@ replay_all(struct serve *s)
 			return;
 	}
 	if (s->running == 0 && s->fire) {
-		publish(s);
+		serve_publish(s);
 		if (s->fire)
-			fire(s);
+			serve_fire(s);
 	}
 }
 
@@ -601,9 +408,9 @@ serve_round(struct serve *s)
 	/* What a replay waits for would be missed here. */
 	if (why != SERVE_REPLAYING)
 		collect(s);
-	publish(s);
+	serve_publish(s);
 	s->taking = false;
-	settle_interrupt(s);
+	serve_settle_interrupt(s);
 	return s->poisoned ? SERVE_POISONED : why;
 }
 
@@ -635,7 +442,7 @@ serve_settle(struct serve *s)
 	s->ops->kick(s->engine);
 	if (!replays_left(s))
 		collect(s);
-	publish(s);
+	serve_publish(s);
 	unstall(s);
 	return s->running == 0;
 }

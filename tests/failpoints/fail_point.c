@@ -51,12 +51,12 @@ static const struct {
 	const char	*name;
 } points[] = {
 	{ "store_word", "in-flight" },		/* marked, freed */
-	{ "publish", "status" },
+	{ "serve_publish", "status" },
 	{ "inflight_publish", "record" },
 	{ "virtq_put", "used-element" },
 	{ "virtq_publish", "used-index" },
 	{ "free_recorded", "record-done" },
-	{ "fire", "interrupt" },
+	{ "serve_fire", "interrupt" },
 	{ "counter_add", "counter" },
 	{ "virtq_kicks_on", "kicks-on" },
 	{ "state_throttle_store", "throttle" },

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The private side of the way of a request: for serve*.c alone.
+ *
+ *	serve.c		taking, running, rounds
+ *	serve_publish.c	status bytes, used ring, counters, interrupt
+ *
+ * All of it is the queue thread's.
+ */
+#ifndef BLKD_SERVE_IMPL_H
+#define BLKD_SERVE_IMPL_H
+
+#include "blkd/serve.h"
+#include "shm/counters.h"
+
+static inline void
+serve_count(struct serve *s, enum counter which, int64_t n)
+{
+	counter_add(s->counters, which, n);
+}
+
+/* A request is answered with an I/O error: say so, once a second at most. */
+void	serve_complain(struct serve *, const char *what, int error);
+
+/* Publish what is done; the interrupt may be put off while it is taking. */
+void	serve_publish(struct serve *);
+
+/* Interrupt the driver, whatever it wants. */
+void	serve_fire(struct serve *);
+
+/* Nothing more for now: the interrupt that was put off. */
+void	serve_settle_interrupt(struct serve *);
+
+#endif /* BLKD_SERVE_IMPL_H */
