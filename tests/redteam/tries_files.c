@@ -350,7 +350,7 @@ const struct try tries_files[] = {
 	{ "grow_gmem", grow_gmem, .sealed = EFBIG, .vm = KILLED,
 	    .layers = { EPERM, EFBIG } },
 	{ "inherited_descriptors", inherited_descriptors,
-	    .sealed = KILLED, .vm = EBADF, .layers = { EBADF } },
+	    .sealed = KILLED, .layers = { EBADF } },
 	{ "push_to_terminal", read_secret_of_terminal,
 	    .sealed = KILLED, .layers = { ENOTTY, EIO, EPERM } },
 	{ "oob_to_monitor", oob_to_monitor,

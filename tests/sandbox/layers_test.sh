@@ -162,7 +162,7 @@ runs_without()
 	    atf_fail "the other process lacks something"
 	case $1 in
 	vm)	grep "^vmmd: vm: 1 vcpus, sandbox: " log ;;
-	blk)	grep "^vmmd: disk vda: attached, sandbox: " log ;;
+	blk)	grep "^vmmd: disk vda: attached, engine [a-z]*, sandbox: " log ;;
 	esac >line
 	sed 's/.*; missing: //' line | grep -qF "$name" ||
 	    atf_fail "not in the log"
