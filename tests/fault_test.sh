@@ -36,6 +36,8 @@ conf()
 # start [PATTERN]: in the background, until the console has it.
 start()
 {
+	# Not what the machine before said, while this one's shell starts.
+	rm -f console
 	"$vmmd" -d -f vmmd.conf -b "$blkd" </dev/null >console 2>log &
 	pid=$!
 	await "${1:-guest: }" console
