@@ -5,7 +5,7 @@
  * A program for tests: it is the monitor of one disk, with the product's own
  * code for its life (vmmd/disk_life.c, children.c, spawn.c) and the product's
  * blkd.  The guest's driver is a process of its own (driver.c); the vm
- * process is left out, registers are written from here.
+ * process is left out, registers are written from here (registers.c).
  *
  * Prints one line; exits 1 if anything was lost, duplicated or corrupt.
  */
@@ -15,27 +15,21 @@
 #include <sys/wait.h>
 
 #include <err.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/virtio_blk.h>
-#include <linux/virtio_config.h>
-#include <linux/virtio_mmio.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
-#include "proto/table.h"
 #include "shm/memfd.h"
 #include "shm/shared.h"
 #include "shm/state.h"
 #include "tests/driver/block.h"
-#include "tests/driver/driverq.h"
-#include "tests/driver/mmiodrv.h"
+#include "tests/torture/options.h"
+#include "tests/torture/registers.h"
 #include "tests/torture/score.h"
 #include "util/log.h"
 #include "util/slice.h"
@@ -46,25 +40,6 @@
 #define LIMIT_S		60		/* without a step of any kind */
 #define REST_US		60000		/* in real time: others have to live */
 #define SOON_US		20000		/* a kill follows READY within this */
-
-struct options {
-	unsigned	kills;
-	unsigned	seconds;	/* at most; 0: any */
-	uint64_t	memory;		/* bytes */
-	uint64_t	image;		/* bytes */
-	uint64_t	seed;
-	bool		touch;		/* all memory, before each kill */
-	bool		unordered;
-	bool		direct;		/* O_DIRECT */
-	int		engine;		/* enum proto_engine */
-	bool		existing;	/* the image is there, and stays */
-	bool		upgrade;	/* instead of kills */
-	bool		hurry;		/* in real time: as if nothing else ran */
-	bool		spare;		/* a kill waits for the next spare */
-	bool		verbose;
-	const char	*path;
-	const char	*blkd;
-};
 
 struct torture {
 	struct options		 o;
@@ -92,36 +67,6 @@ struct torture {
 	bool			 ending;
 	bool			 broken;
 };
-
-/* --- the vm's part: registers ------------------------------------------- */
-
-static bool
-has_lost_status(struct torture *t)
-{
-	uint64_t status;
-
-	if (mmiodrv_read(t->channel, VIRTIO_MMIO_STATUS, 4, &status) == 0)
-		return status != MMIODRV_LIVE;
-	/* That blkd is dead, and the successor has to be asked. */
-	if (errno != ECONNRESET)
-		err(1, "torture: register access");
-	return false;
-}
-
-static void
-go_live(struct torture *t)
-{
-	const struct mmiodrv_queue queue = {
-		.num = SCORE_QUEUE_SIZE,
-		.desc = DRIVERQ_DESC_GPA,
-		.avail = DRIVERQ_AVAIL_GPA,
-		.used = DRIVERQ_USED_GPA,
-	};
-
-	if (mmiodrv_go_live(t->channel, UINT64_C(1) << VIRTIO_F_VERSION_1 |
-	    UINT64_C(1) << VIRTIO_BLK_F_FLUSH, &queue) == -1)
-		err(1, "torture: blkd before the first kill");
-}
 
 /* --- the driver's process ----------------------------------------------- */
 
@@ -325,18 +270,18 @@ on_ready(void *ctx, struct disk *disk)
 		close(t->channel);
 	t->channel = disk_take_channel(disk);
 	if (t->driver == 0 && !t->ending) {
-		go_live(t);
+		registers_go_live(t->channel);
 		start_driver(t);
 	} else
 		t->respawns++;
-	if (has_lost_status(t))
+	if (registers_lost_status(t->channel))
 		errx(1, "torture: the device has lost its status");
 	if (t->ending)
 		return;
 	/* One in eight dies while it still replays. */
 	us = block_random(&t->seed);
-	if (us % 8 == 0 && t->killed_ns != 0 && !t->twice && !t->o.spare && !t->o.touch &&
-	    !is_enough(t))
+	if (us % 8 == 0 && t->killed_ns != 0 && !t->twice && !t->o.spare &&
+	    !t->o.touch && !is_enough(t))
 		kill_it(t);
 	arm(t, us % SOON_US);
 }
@@ -500,100 +445,13 @@ release(struct torture *t)
 		unlink(t->o.path);
 }
 
-static void
-usage(void)
-{
-	fprintf(stderr, "usage: torture [-derUtuvw] [-E engine] [-i image_mib]"
-	    " [-k kills]\n\t[-m memory_mib] [-S seed] [-s seconds] blkd"
-	    " image\n");
-	exit(64);
-}
-
-static int
-parse_engine(const char *name)
-{
-	uint32_t e = 0;
-
-	while (e <= PROTO_ENGINE_LAST && strcmp(proto_engine_name(e), name))
-		e++;
-	if (e > PROTO_ENGINE_LAST)
-		usage();
-	return (int)e;
-}
-
-static void
-parse(struct options *o, int argc, char **argv)
-{
-	int c;
-
-	*o = (struct options) {
-		.kills = 500, .memory = UINT64_C(64) << 20,
-		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
-	};
-	while ((c = getopt(argc, argv, "deE:i:k:m:rS:s:tUuvw")) != -1) {
-		switch (c) {
-		case 'd':
-			o->direct = true;
-			break;
-		case 'e':
-			o->existing = true;
-			break;
-		case 'E':
-			o->engine = parse_engine(optarg);
-			/* Only sync has one order. */
-			o->unordered |= o->engine != PROTO_ENGINE_SYNC;
-			break;
-		case 'i':
-			o->image = strtoull(optarg, NULL, 10) << 20;
-			break;
-		case 'k':
-			o->kills = (unsigned)strtoul(optarg, NULL, 10);
-			break;
-		case 'm':
-			o->memory = strtoull(optarg, NULL, 10) << 20;
-			break;
-		case 'r':
-			o->hurry = true;
-			break;
-		case 'S':
-			o->seed = strtoull(optarg, NULL, 10) | 1;
-			break;
-		case 's':
-			o->seconds = (unsigned)strtoul(optarg, NULL, 10);
-			break;
-		case 't':
-			o->touch = true;
-			break;
-		case 'U':
-			o->upgrade = true;
-			break;
-		case 'u':
-			o->unordered = true;
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case 'w':
-			o->spare = true;
-			break;
-		default:
-			usage();
-		}
-	}
-	if (argc - optind != 2 || o->memory < UINT64_C(32) << 20 ||
-	    o->image < UINT64_C(1) << 20)
-		usage();
-	o->blkd = argv[optind];
-	o->path = argv[optind + 1];
-}
-
 int
 main(int argc, char **argv)
 {
 	struct torture t = { .kills = 0 };
 	int status;
 
-	parse(&t.o, argc, argv);
+	options_parse(&t.o, argc, argv);
 	log_open("torture", LOG_TO_STDERR, t.o.verbose ? LOG_LEVEL_DEBUG :
 	    LOG_LEVEL_ERROR);
 	printf("seed %llu\n", (unsigned long long)t.o.seed);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* The arguments of the torture.  Tests only. */
+#ifndef TORTURE_OPTIONS_H
+#define TORTURE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct options {
+	unsigned	kills;
+	unsigned	seconds;	/* at most; 0: any */
+	uint64_t	memory;		/* bytes */
+	uint64_t	image;		/* bytes */
+	uint64_t	seed;
+	bool		touch;		/* all memory, before each kill */
+	bool		unordered;
+	bool		direct;		/* O_DIRECT */
+	int		engine;		/* enum proto_engine */
+	bool		existing;	/* the image is there, and stays */
+	bool		upgrade;	/* instead of kills */
+	bool		hurry;		/* in real time: as if nothing else ran */
+	bool		spare;		/* a kill waits for the next spare */
+	bool		verbose;
+	const char	*path;
+	const char	*blkd;
+};
+
+/* All of it; what is wrong ends the process, with the usage. */
+void	options_parse(struct options *, int argc, char **argv);
+
+#endif /* TORTURE_OPTIONS_H */
