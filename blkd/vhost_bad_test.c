@@ -2,22 +2,17 @@
 /*
  * A front-end that does what it should not: each way of being wrong closes
  * its connection, with a reason in the log, and blkd serves the next one.
+ * What is wrong with memory is in vhost_bad_memory_test.c.
  */
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #include <linux/virtio_blk.h>
 
 #include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "blkd/vhost_harness.h"
-#include "shm/gmem.h"
-#include "shm/memfd.h"
 #include "shm/shared.h"
 #include "util/fd.h"
 
@@ -32,25 +27,6 @@ start(struct vhost_harness *h)
 {
 	harness_make(h);
 	harness_spawn(h, NULL);
-}
-
-/* The connection is closed, the log says why, and the next one is served. */
-static void
-refused(struct vhost_harness *h, const char *why)
-{
-	harness_expect_closed(h);
-	harness_wait_said(why);
-	/* The file stays open in blkd: what was said is taken away. */
-	ATF_REQUIRE(truncate(HARNESS_LOG, 0) == 0);
-	harness_connect(h);
-	harness_sync(h);
-}
-
-static void
-connect_and_negotiate(struct vhost_harness *h)
-{
-	harness_connect(h);
-	harness_negotiate(h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
 }
 
 /* --- framing ------------------------------------------------------------ */
@@ -83,7 +59,7 @@ CASE(header__is_checked)
 	harness_connect(&h);
 	for (i = 0; i < NITEMS(bad); i++) {
 		harness_send_raw(&h, &bad[i].h, sizeof(bad[i].h), NULL, 0);
-		refused(&h, bad[i].why);
+		harness_expect_refused(&h, bad[i].why);
 	}
 	harness_free(&h);
 }
@@ -123,7 +99,7 @@ CASE(payload__of_another_size)
 		harness_negotiate(&h, HARNESS_FEATURES,
 		    VHOST_PROTOCOL_OFFERED);
 		harness_send(&h, bad[i].request, zero, bad[i].bytes, NULL, 0);
-		refused(&h, "bytes");
+		harness_expect_refused(&h, "bytes");
 	}
 	harness_free(&h);
 }
@@ -148,7 +124,7 @@ CASE(message__not_offered)
 	harness_connect(&h);
 	for (i = 0; i < NITEMS(requests); i++) {
 		harness_tell_u64(&h, requests[i], 0);
-		refused(&h, "not offered");
+		harness_expect_refused(&h, "not offered");
 	}
 	harness_free(&h);
 }
@@ -168,7 +144,7 @@ CASE(message__feature_not_negotiated)
 	harness_connect(&h);
 	for (i = 0; i < NITEMS(requests); i++) {
 		harness_send(&h, requests[i], NULL, 0, NULL, 0);
-		refused(&h, "not negotiated");
+		harness_expect_refused(&h, "not negotiated");
 	}
 	harness_free(&h);
 }
@@ -228,11 +204,11 @@ CASE(fds__where_there_are_none)
 		fds[i] = h.errfd;
 	harness_connect(&h);
 	harness_send(&h, VHOST_GET_FEATURES, NULL, 0, fds, 1);
-	refused(&h, "descriptors");
+	harness_expect_refused(&h, "descriptors");
 	harness_send(&h, VHOST_GET_FEATURES, NULL, 0, fds, 8);
-	refused(&h, "descriptors");
+	harness_expect_refused(&h, "descriptors");
 	harness_send(&h, VHOST_GET_FEATURES, NULL, 0, fds, 20);
-	refused(&h, "more descriptors than");
+	harness_expect_refused(&h, "more descriptors than");
 	harness_free(&h);
 }
 
@@ -257,15 +233,15 @@ CASE(fds__rings)
 	harness_connect(&h);
 	for (i = 0; i < NITEMS(requests); i++) {
 		harness_send(&h, requests[i], &zero, sizeof(zero), NULL, 0);
-		refused(&h, "descriptors");
+		harness_expect_refused(&h, "descriptors");
 		harness_send(&h, requests[i], &none, sizeof(none), &good, 1);
-		refused(&h, "descriptors");
+		harness_expect_refused(&h, "descriptors");
 		harness_send(&h, requests[i], &what, sizeof(what), &good, 1);
-		refused(&h, "no ring");
+		harness_expect_refused(&h, "no ring");
 		for (j = 0; j < NITEMS(bad); j++) {
 			harness_send(&h, requests[i], &zero, sizeof(zero),
 			    &bad[j], 1);
-			refused(&h, "no eventfd");
+			harness_expect_refused(&h, "no eventfd");
 		}
 	}
 	close(bad[3]);
@@ -285,9 +261,9 @@ CASE(features__not_offered)
 	start(&h);
 	harness_connect(&h);
 	harness_tell_u64(&h, VHOST_SET_FEATURES, UINT64_C(1) << 63);
-	refused(&h, "not offered");
+	harness_expect_refused(&h, "not offered");
 	harness_tell_u64(&h, VHOST_SET_PROTOCOL_FEATURES, UINT64_C(2));
-	refused(&h, "not offered");
+	harness_expect_refused(&h, "not offered");
 	harness_free(&h);
 }
 
@@ -306,24 +282,24 @@ CASE(rings__out_of_range)
 	harness_connect(&h);
 	for (i = 0; i < NITEMS(requests); i++) {
 		harness_tell_state(&h, requests[i], 1, 1);
-		refused(&h, "no ring 1");
+		harness_expect_refused(&h, "no ring 1");
 		harness_tell_state(&h, requests[i], UINT32_MAX, 1);
-		refused(&h, "no ring 4294967295");
+		harness_expect_refused(&h, "no ring 4294967295");
 	}
 	harness_send(&h, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
-	refused(&h, "no ring 1");
+	harness_expect_refused(&h, "no ring 1");
 	harness_send(&h, VHOST_SET_VRING_KICK, &one, sizeof(one), &h.errfd,
 	    1);
-	refused(&h, "no ring 1");
+	harness_expect_refused(&h, "no ring 1");
 	harness_tell_state(&h, VHOST_SET_VRING_NUM, 0, 512);
-	refused(&h, "at most 256");
+	harness_expect_refused(&h, "at most 256");
 	harness_tell_state(&h, VHOST_SET_VRING_BASE, 0, 65536);
-	refused(&h, "avail index");
+	harness_expect_refused(&h, "avail index");
 	harness_tell_state(&h, VHOST_SET_VRING_ENABLE, 0, 2);
-	refused(&h, "not by 2");
+	harness_expect_refused(&h, "not by 2");
 	addr = (struct vhost_vring_addr) { .m_flags = 1 };
 	harness_send(&h, VHOST_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
-	refused(&h, "logging");
+	harness_expect_refused(&h, "logging");
 	harness_free(&h);
 }
 
@@ -335,233 +311,11 @@ CASE(rings__changed_while_started)
 	start(&h);
 	harness_go_live(&h);
 	harness_tell_state(&h, VHOST_SET_VRING_NUM, 0, 64);
-	refused(&h, "ring 0 is started");
+	harness_expect_refused(&h, "ring 0 is started");
 	harness_disconnect(&h);
 	harness_go_live(&h);
 	harness_tell_state(&h, VHOST_SET_VRING_BASE, 0, 1);
-	refused(&h, "ring 0 is started");
-	harness_free(&h);
-}
-
-/* --- memory ------------------------------------------------------------- */
-
-CASE(memory__each_region_is_checked)
-{
-	const uint64_t M = RING_MEMORY, A = HARNESS_ADDRESS;
-	const struct {
-		struct vhost_mem_region	 r[2];
-		uint32_t		 n;
-		const char		*why;
-	} bad[] = {
-		{ { { 0, 0, A, 0 } }, 1, "0 bytes" },
-		{ { { 0, UINT64_MAX, A, 0 } }, 1, "a region of" },
-		{ { { UINT64_MAX - 4096, 8192, A, 0 } }, 1, "past the end" },
-		{ { { 0, 8192, UINT64_MAX - 4096, 0 } }, 1, "past the end" },
-		{ { { 0, 8192, A, UINT64_MAX - 4096 } }, 1, "past the end" },
-		{ { { 0, M + 1, A, 0 } }, 1, "are announced" },
-		{ { { 0, M, A, 4096 } }, 1, "are announced" },
-		{ { { 0, 8192, A, M } }, 1, "are announced" },
-		{ { { 0, 8192, A, 0 }, { 4096, 8192, A + M, 0 } }, 2,
-		    "overlaps" },
-		{ { { 0, 8192, A, 0 }, { M, 8192, A + 8191, 0 } }, 2,
-		    "overlaps" },
-	};
-	struct vhost_mem_table t;
-	struct vhost_harness h;
-	int fds[2];
-	size_t i;
-
-	(void)tc;
-	start(&h);
-	fds[0] = fds[1] = h.ring.gmemfd;
-	for (i = 0; i < NITEMS(bad); i++) {
-		connect_and_negotiate(&h);
-		memset(&t, 0, sizeof(t));
-		t.m_regions = bad[i].n;
-		memcpy(t.m_region, bad[i].r, sizeof(bad[i].r));
-		harness_send(&h, VHOST_SET_MEM_TABLE, &t, (uint32_t)
-		    offsetof(struct vhost_mem_table, m_region) +
-		    bad[i].n * 32, fds, bad[i].n);
-		refused(&h, bad[i].why);
-		harness_disconnect(&h);
-		connect_and_negotiate(&h);
-		harness_send(&h, VHOST_SET_MEM_TABLE, &t, (uint32_t)
-		    offsetof(struct vhost_mem_table, m_region) +
-		    bad[i].n * 32, fds, bad[i].n - 1);
-		refused(&h, "descriptors");
-		harness_disconnect(&h);
-	}
-	harness_free(&h);
-}
-
-CASE(memory__descriptor_of_another_kind)
-{
-	struct vhost_mem_table t = { .m_regions = 1 };
-	struct vhost_harness h;
-	int fds[4], pair[2];
-	size_t i;
-
-	(void)tc;
-	start(&h);
-	ATF_REQUIRE(pipe2(pair, O_CLOEXEC) == 0);
-	fds[0] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	fds[1] = pair[0];
-	fds[2] = open("/dev/zero", O_RDWR | O_CLOEXEC);
-	fds[3] = h.errfd;
-	harness_region(&h, &t.m_region[0]);
-	t.m_region[0].m_bytes = 4096;
-	for (i = 0; i < NITEMS(fds); i++) {
-		connect_and_negotiate(&h);
-		harness_send(&h, VHOST_SET_MEM_TABLE, &t,
-		    offsetof(struct vhost_mem_table, m_region[1]), &fds[i], 1);
-		refused(&h, "no memory file");
-		harness_disconnect(&h);
-	}
-	close(fds[0]);
-	close(fds[2]);
-	close(pair[0]);
-	close(pair[1]);
-	harness_free(&h);
-}
-
-CASE(memory__that_cannot_be_written)
-{
-	struct vhost_mem_single s = { .m_pad = 0 };
-	struct vhost_harness h;
-	char path[64];
-	int fd;
-
-	(void)tc;
-	start(&h);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", h.ring.gmemfd);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	ATF_REQUIRE(fd != -1);
-	connect_and_negotiate(&h);
-	harness_region(&h, &s.m_region);
-	harness_send(&h, VHOST_ADD_MEM_REG, &s, sizeof(s), &fd, 1);
-	refused(&h, "cannot be mapped");
-	close(fd);
-	harness_free(&h);
-}
-
-CASE(memory__slots)
-{
-	struct vhost_mem_single s = { .m_pad = 0 };
-	struct vhost_harness h;
-	unsigned i;
-
-	(void)tc;
-	start(&h);
-	connect_and_negotiate(&h);
-	ATF_CHECK_EQ(GMEM_REGIONS_MAX,
-	    harness_ask_u64(&h, VHOST_GET_MAX_MEM_SLOTS));
-	for (i = 0; i <= GMEM_REGIONS_MAX; i++) {
-		s.m_region = (struct vhost_mem_region) {
-			.m_gpa = i * 4096, .m_bytes = 4096,
-			.m_address = HARNESS_ADDRESS + i * 4096,
-			.m_offset = i * 4096,
-		};
-		harness_send(&h, VHOST_ADD_MEM_REG, &s, sizeof(s),
-		    &h.ring.gmemfd, 1);
-	}
-	refused(&h, "more than 32 regions");
-	harness_disconnect(&h);
-	connect_and_negotiate(&h);
-	harness_send(&h, VHOST_REM_MEM_REG, &s, sizeof(s), NULL, 0);
-	refused(&h, "there is no region");
-	harness_free(&h);
-}
-
-/* Memory that shrinks costs the connection, not the process. */
-static void
-shrink(bool rings_too)
-{
-	struct vhost_mem_table t = { .m_regions = 1 };
-	struct vhost_harness h;
-	int fd;
-
-	start(&h);
-	fd = memfd_create("unsealed", MFD_CLOEXEC);
-	ATF_REQUIRE(fd != -1 && ftruncate(fd, RING_MEMORY) == 0);
-	harness_connect(&h);
-	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
-	harness_region(&h, &t.m_region[0]);
-	harness_send(&h, VHOST_SET_MEM_TABLE, &t,
-	    offsetof(struct vhost_mem_table, m_region[1]), &fd, 1);
-	harness_ring(&h, 0, 0);
-	harness_sync(&h);
-	/* The rings of `h` are in other memory; this one has zeroes. */
-	ATF_REQUIRE(ftruncate(fd, rings_too ? 0 : RING_HEADER_GPA) == 0);
-	ring_harness_kick(&h.ring);
-	if (rings_too)
-		refused(&h, "has shrunk");
-	else
-		harness_sync(&h);
-	harness_disconnect(&h);
-	harness_go_live(&h);
-	ring_harness_request(&h.ring, 0, VIRTIO_BLK_T_IN, 0, 512);
-	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h.ring, 0, NULL));
-	close(fd);
-	harness_free(&h);
-}
-
-CASE(memory__shrinks_under_the_rings)
-{
-	(void)tc;
-	shrink(true);
-}
-
-CASE(memory__shrinks_elsewhere)
-{
-	(void)tc;
-	shrink(false);
-}
-
-/* --- inflight ----------------------------------------------------------- */
-
-CASE(inflight__is_checked)
-{
-	struct vhost_inflight i;
-	struct vhost_harness h;
-	int fd;
-
-	(void)tc;
-	start(&h);
-	connect_and_negotiate(&h);
-	harness_get_inflight(&h);
-	i = h.inflight;
-	i.m_queues = 2;
-	harness_send(&h, VHOST_SET_INFLIGHT_FD, &i, sizeof(i), &h.inflightfd,
-	    1);
-	refused(&h, "2 queues");
-	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
-	i = h.inflight;
-	i.m_queue_size = 1024;
-	harness_send(&h, VHOST_GET_INFLIGHT_FD, &i, sizeof(i), NULL, 0);
-	refused(&h, "of 1024 entries");
-	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
-	i = h.inflight;
-	i.m_bytes -= 64;
-	harness_send(&h, VHOST_SET_INFLIGHT_FD, &i, sizeof(i), &h.inflightfd,
-	    1);
-	refused(&h, "not what GET_INFLIGHT_FD gave");
-	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
-	harness_send(&h, VHOST_SET_INFLIGHT_FD, &h.inflight,
-	    sizeof(h.inflight), NULL, 0);
-	refused(&h, "descriptors");
-	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
-	fd = memfd_make("zeroes", h.inflight.m_bytes);
-	harness_send(&h, VHOST_SET_INFLIGHT_FD, &h.inflight,
-	    sizeof(h.inflight), &fd, 1);
-	refused(&h, "not of a blkd");
-	close(fd);
-	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
-	fd = memfd_create("unsealed", MFD_CLOEXEC);
-	ATF_REQUIRE(ftruncate(fd, (off_t)h.inflight.m_bytes) == 0);
-	harness_send(&h, VHOST_SET_INFLIGHT_FD, &h.inflight,
-	    sizeof(h.inflight), &fd, 1);
-	refused(&h, "not of a blkd");
-	close(fd);
+	harness_expect_refused(&h, "ring 0 is started");
 	harness_free(&h);
 }
 
@@ -611,13 +365,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, features__not_offered);
 	ATF_TP_ADD_TC(tp, rings__out_of_range);
 	ATF_TP_ADD_TC(tp, rings__changed_while_started);
-	ATF_TP_ADD_TC(tp, memory__each_region_is_checked);
-	ATF_TP_ADD_TC(tp, memory__descriptor_of_another_kind);
-	ATF_TP_ADD_TC(tp, memory__that_cannot_be_written);
-	ATF_TP_ADD_TC(tp, memory__slots);
-	ATF_TP_ADD_TC(tp, memory__shrinks_under_the_rings);
-	ATF_TP_ADD_TC(tp, memory__shrinks_elsewhere);
-	ATF_TP_ADD_TC(tp, inflight__is_checked);
 	ATF_TP_ADD_TC(tp, rings__eventfds_that_block);
 	return atf_no_error();
 }

@@ -396,3 +396,14 @@ harness_base(struct vhost_harness *h)
 	harness_reply(h, VHOST_GET_VRING_BASE);
 	return (uint16_t)h->conn.msg.p.m_state.m_num;
 }
+
+void
+harness_expect_refused(struct vhost_harness *h, const char *why)
+{
+	harness_expect_closed(h);
+	harness_wait_said(why);
+	/* The file stays open in blkd: what was said is taken away. */
+	ATF_REQUIRE(truncate(HARNESS_LOG, 0) == 0);
+	harness_connect(h);
+	harness_sync(h);
+}

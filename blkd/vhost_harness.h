@@ -73,6 +73,8 @@ void	harness_tell_state(struct vhost_harness *, uint32_t request,
 void	harness_sync(struct vhost_harness *);
 /* Wait until blkd has closed the connection. */
 void	harness_expect_closed(struct vhost_harness *);
+/* It has, the log says why, and the next connection, made here, is served. */
+void	harness_expect_refused(struct vhost_harness *, const char *why);
 
 /* The steps of a start, and all of them. */
 void	harness_negotiate(struct vhost_harness *, uint64_t features,
