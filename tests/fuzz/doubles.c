@@ -60,6 +60,19 @@ child_bury(struct child *c)
 	child_kill(c);
 }
 
+/* A priority is nothing to a double. */
+void
+child_give_way(struct child *c)
+{
+	(void)c;
+}
+
+void
+child_hasten(struct child *c)
+{
+	(void)c;
+}
+
 void
 child_on_ended(void *ctx, const struct peer_end *end)
 {
