@@ -176,9 +176,31 @@ death__sweeps_no_others_body()
 	run_is_empty || atf_fail "run is not empty"
 }
 
+# A child that the monitor has just forked has its descriptors, too.
+vmmd_test_case death__leaves_a_child
+death__leaves_a_child_body()
+{
+	start quiet
+	pids=$family
+	mkfifo end
+	"$double" share "$monitor" <end >shared &
+	sharer=$!
+	exec 8>end
+	until grep -q "shared" shared; do
+		sleep 0.01
+	done
+	atf_check -o inline:"shared 1\n" cat shared
+	kill -9 "$monitor"
+	# For a moment more.
+	sleep 0.2
+	exec 8>&-
+	wait $sharer
+	vmmd_until 10 run_is_empty
+}
+
 atf_init_test_cases()
 {
-	for c in $cases death__of_a_daemon death__sweeps_no_others; do
+	for c in $cases death__leaves_a_child death__of_a_daemon death__sweeps_no_others; do
 		atf_add_test_case $c
 	done
 }

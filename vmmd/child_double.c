@@ -16,12 +16,14 @@
  *	shed	is ready, and lacks one its second time
  *
  * Anything else: is ready, and exits 0 at DETACH.  As a vm process it is
- * ready at MACHINE, and lacks a layer where the machine is named "bare".  With an argument "fds" it
- * prints its descriptors and environment on stderr and exits; with "lock" and
- * a file, it takes the file's owner lock, says so, and waits for the end of
- * its input.
+ * ready at MACHINE, and lacks a layer where the machine is named "bare".  With
+ * an argument "fds" it prints its descriptors and environment on stderr and
+ * exits; with "lock" and a file, it takes the file's owner lock, says so, and
+ * waits for the end of its input; with "share" and a process, it does so with
+ * the sockets on which that listens.
  */
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -166,6 +168,33 @@ answer_command(const struct msg *m)
 	chan_send(SPAWN_CHANNEL_FD, &empty, NULL, 0);
 }
 
+/* As a child that was just forked: what it listens on is open twice. */
+static int
+share_listeners(pid_t pid)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int i, fd, on, held = 0;
+	socklen_t size;
+	char c;
+
+	for (i = 0; i < 256; i++) {
+		size = sizeof(on);
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, i, 0);
+		if (fd == -1)
+			continue;
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on,
+		    &size) == 0 && on)
+			held++;
+		else
+			close(fd);
+	}
+	printf("shared %d\n", held);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &c, 1) > 0)
+		;
+	return held > 0 ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -179,6 +208,8 @@ main(int argc, char **argv)
 	}
 	if (argc > 2 && strcmp(argv[1], "lock") == 0)
 		return hold_lock(argv[2]);
+	if (argc > 2 && strcmp(argv[1], "share") == 0)
+		return share_listeners((pid_t)atoi(argv[2]));
 	while (chan_recv(SPAWN_CHANNEL_FD, &m) == PROTO_OK) {
 		switch (m.hdr.m_type) {
 		case PROTO_BLK_ATTACH:

@@ -17,11 +17,16 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/log.h"
 #include "vmmd/listener.h"
 #include "vmmd/sweeper.h"
+
+/* Together 1.3 s: 10 ms, and double that each time. */
+#define TRIES		7
+#define FIRST_NAP_NS	10000000L
 
 /* --- the child ---------------------------------------------------------- */
 
@@ -73,21 +78,59 @@ wait_for_end(pid_t parent)
 		(void)sigwait(&end, &signo);
 }
 
+/* Returns false where somebody still listens there. */
+static bool
+remove_socket(const char *path)
+{
+	return path == NULL || path[0] == '\0' ||
+	    listener_remove_stale(path) == 0 || errno != EADDRINUSE;
+}
+
 /*
  * Its lock went with the monitor.  One who has opened it and waits for the
- * lock looks again whether the name is still there.
+ * lock looks again whether the name is still there.  Returns false where
+ * somebody still has the lock.
  */
-static void
+static bool
 remove_pid_file(const char *path)
 {
 	struct stat named, held;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+	bool locked;
+	int fd;
 
-	if (fd != -1 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-	    fstat(fd, &held) == 0 && lstat(path, &named) == 0 &&
+	if (path == NULL || path[0] == '\0' ||
+	    (fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)) == -1)
+		return true;
+	locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+	if (locked && fstat(fd, &held) == 0 && lstat(path, &named) == 0 &&
 	    S_ISREG(held.st_mode) && held.st_ino == named.st_ino &&
 	    held.st_dev == named.st_dev)
 		(void)unlink(path);
+	close(fd);
+	return locked;
+}
+
+/*
+ * A child that the monitor had just forked has its descriptors for a moment
+ * more, until it executes or finds its parent dead.  Who has them for longer
+ * is another monitor, and the names are his.
+ */
+static void
+sweep(const char *socket, const char *pid_file)
+{
+	struct timespec nap = { 0, FIRST_NAP_NS };
+	bool socket_gone = false, pid_file_gone = false;
+	unsigned i;
+
+	for (i = 0; i < TRIES; i++, nap.tv_nsec *= 2) {
+		if (!socket_gone)
+			socket_gone = remove_socket(socket);
+		if (!pid_file_gone)
+			pid_file_gone = remove_pid_file(pid_file);
+		if (socket_gone && pid_file_gone)
+			return;
+		(void)nanosleep(&nap, NULL);
+	}
 }
 
 static void __attribute__((noreturn))
@@ -99,10 +142,7 @@ wait_and_sweep(pid_t parent, const char *socket, const char *pid_file)
 	setproctitle("-vmmd: sweeper");
 	drop_rights();
 	wait_for_end(parent);
-	if (socket != NULL && socket[0] != '\0')
-		(void)listener_remove_stale(socket);
-	if (pid_file != NULL && pid_file[0] != '\0')
-		remove_pid_file(pid_file);
+	sweep(socket, pid_file);
 	_exit(0);
 }
 
