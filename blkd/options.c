@@ -53,15 +53,21 @@ report_sandbox(void)
 }
 
 static long long
-number(char option, const char *s, long long min, long long max)
+number_of(const char *option, const char *s, long long min, long long max)
 {
 	const char *why;
 	long long n = strtonum(s, min, max, &why);
 
 	if (why != NULL)
-		errx(EX_USAGE, "-%c %s: %s (%lld to %lld)", option, s, why,
+		errx(EX_USAGE, "%s %s: %s (%lld to %lld)", option, s, why,
 		    min, max);
 	return n;
+}
+
+static long long
+number(char option, const char *s, long long min, long long max)
+{
+	return number_of((const char[]){ '-', option, '\0' }, s, min, max);
 }
 
 static uint32_t
@@ -209,7 +215,7 @@ set_process(struct options *o, int c, char *arg)
 		o->sandbox = parse_sandbox(arg);
 		break;
 	case OPT_FD:
-		o->fd = (int)number('-', arg, 3, 1023);
+		o->fd = (int)number_of("--fd", arg, 3, 1023);
 		break;
 	case OPT_INNER:
 		o->inner = true;

@@ -37,7 +37,7 @@ harness_make(struct vhost_harness *h)
 {
 	memset(h, 0, sizeof(*h));
 	vhost_conn_init(&h->conn);
-	h->inflightfd = -1;
+	h->inflightfd = h->listenfd = -1;
 	ring_harness_make(&h->ring, HARNESS_NUM, HARNESS_FEATURES);
 	h->errfd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ATF_REQUIRE(h->errfd != -1);
@@ -51,18 +51,63 @@ harness_free(struct vhost_harness *h)
 		harness_kill(h);
 	fd_close(&h->errfd);
 	fd_close(&h->inflightfd);
+	fd_close(&h->listenfd);
 	ring_harness_free(&h->ring);
 }
 
 /* --- the process -------------------------------------------------------- */
 
 void
+harness_listen(struct vhost_harness *h, bool activated)
+{
+	const struct sockaddr_un sun = { .sun_family = AF_UNIX,
+	    .sun_path = HARNESS_SOCKET };
+
+	h->listenfd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	h->activated = activated;
+	ATF_REQUIRE(h->listenfd != -1);
+	ATF_REQUIRE(bind(h->listenfd, (const struct sockaddr *)&sun,
+	    sizeof(sun)) == 0);
+	ATF_REQUIRE(listen(h->listenfd, 8) == 0);
+}
+
+/* The words about the socket; returns how many. */
+static size_t
+pass_socket(const struct vhost_harness *h, const char *argv[2])
+{
+	static char text[32];
+	int fd;
+
+	if (h->no_socket)
+		return 0;
+	if (h->listenfd == -1) {
+		argv[0] = "-s";
+		argv[1] = HARNESS_SOCKET;
+		return 2;
+	}
+	if ((fd = dup(h->listenfd)) == -1)
+		_exit(125);
+	if (h->activated) {
+		snprintf(text, sizeof(text), "%d", (int)getpid());
+		if (dup2(fd, 3) == -1 ||
+		    setenv("LISTEN_PID", text, 1) == -1 ||
+		    setenv("LISTEN_FDS", "1", 1) == -1 ||
+		    setenv("LISTEN_FDNAMES", "disk", 1) == -1)
+			_exit(125);
+		return 0;
+	}
+	snprintf(text, sizeof(text), "--fd=%d", fd);
+	argv[0] = text;
+	return 1;
+}
+
+void
 harness_exec(const struct vhost_harness *h, const char *const *more)
 {
 	const char *build = getenv("VMMD_BUILDDIR");
-	const char *argv[ARGS_MAX] = { "blkd", "-s", HARNESS_SOCKET, "-f" };
+	const char *argv[ARGS_MAX] = { "blkd", "-f" };
 	char path[4096], file[64];
-	size_t n = 4;
+	size_t n = 2;
 	int log;
 
 	snprintf(path, sizeof(path), "%s/blkd/blkd",
@@ -71,6 +116,7 @@ harness_exec(const struct vhost_harness *h, const char *const *more)
 	snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)getppid(),
 	    h->ring.backingfd);
 	argv[n++] = file;
+	n += pass_socket(h, argv + n);
 	while (more != NULL && *more != NULL && n < ARGS_MAX - 1)
 		argv[n++] = *more++;
 	log = open(HARNESS_LOG, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -112,15 +158,22 @@ harness_wait(struct vhost_harness *h)
 }
 
 void
+harness_killed(struct vhost_harness *h)
+{
+	h->pid = 0;
+	/* Its child, which dies with it, may listen for a moment yet. */
+	if (h->listenfd == -1)
+		(void)unlink(HARNESS_SOCKET);
+}
+
+void
 harness_kill(struct vhost_harness *h)
 {
 	int status;
 
 	kill(h->pid, SIGKILL);
-	if (waitpid(h->pid, &status, 0) == h->pid)
-		h->pid = 0;
-	/* Its child, which dies with it, may listen for a moment yet. */
-	(void)unlink(HARNESS_SOCKET);
+	ATF_CHECK_EQ(h->pid, waitpid(h->pid, &status, 0));
+	harness_killed(h);
 }
 
 bool

@@ -28,6 +28,9 @@
 struct vhost_harness {
 	struct ring_harness	 ring;
 	pid_t			 pid;		/* 0: none */
+	int			 listenfd;	/* -1: blkd makes its socket */
+	bool			 activated;	/* listenfd: not by --fd */
+	bool			 no_socket;	/* not a word about it */
 	struct vhost_conn	 conn;
 	int			 errfd;
 	int			 inflightfd;	/* -1: none */
@@ -38,6 +41,12 @@ struct vhost_harness {
 void	harness_make(struct vhost_harness *);
 void	harness_free(struct vhost_harness *);
 
+/*
+ * Keep the listening socket, as systemd does, and give it to each blkd: by
+ * socket activation, or with --fd.
+ */
+void	harness_listen(struct vhost_harness *, bool activated);
+
 /* In a child: become a blkd. */
 void	harness_exec(const struct vhost_harness *, const char *const *more)
 	    __attribute__((__noreturn__));
@@ -45,6 +54,8 @@ void	harness_exec(const struct vhost_harness *, const char *const *more)
 void	harness_spawn(struct vhost_harness *, const char *const *more);
 /* Wait for its end; returns waitpid's status. */
 int	harness_wait(struct vhost_harness *);
+/* It was killed: what it leaves behind is taken away. */
+void	harness_killed(struct vhost_harness *);
 /* SIGKILL, and wait. */
 void	harness_kill(struct vhost_harness *);
 /* Is this in what it has logged? */

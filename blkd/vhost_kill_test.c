@@ -170,21 +170,19 @@ load_until_dead(struct load *l, long us)
 		issue_all(l);
 		(void)reap(l);
 	}
-	l->h->pid = 0;
-	(void)unlink(HARNESS_SOCKET);
+	harness_killed(l->h);
 	ATF_REQUIRE_EQ(killer, waitpid(killer, &status, 0));
 }
 
 static void
-kill_under_load(const char *const *more, unsigned kills)
+kill_under_load(struct vhost_harness *h, const char *const *more,
+    unsigned kills)
 {
-	struct vhost_harness h;
-	struct load load = { .h = &h };
+	struct load load = { .h = h };
 	unsigned i, rounds;
 
-	harness_make(&h);
-	harness_spawn(&h, more);
-	connect_again(&h);
+	harness_spawn(h, more);
+	connect_again(h);
 	for (i = 0; i < kills; i++) {
 		/* More than a ring of them, so that none sees three deaths. */
 		for (rounds = 0; rounds < 20 + i % 7; rounds++) {
@@ -192,8 +190,8 @@ kill_under_load(const char *const *more, unsigned kills)
 			wait_some(&load);
 		}
 		load_until_dead(&load, 100 + i * 37 % 1500);
-		harness_spawn(&h, more);
-		connect_again(&h);
+		harness_spawn(h, more);
+		connect_again(h);
 	}
 	wait_all(&load);
 	issue_all(&load);
@@ -201,23 +199,40 @@ kill_under_load(const char *const *more, unsigned kills)
 	printf("%ju requests, %u kills, some run again: %s\n",
 	    (uintmax_t)load.done, kills,
 	    harness_has_said("run again") ? "yes" : "no");
-	harness_free(&h);
 }
 
 CASE(kill__under_load_sync)
 {
 	static const char *const more[] = { "-e", "sync", NULL };
+	struct vhost_harness h;
 
 	(void)tc;
-	kill_under_load(more, 60);
+	harness_make(&h);
+	kill_under_load(&h, more, 60);
+	harness_free(&h);
 }
 
 CASE(kill__under_load_uring)
 {
 	static const char *const more[] = { "-e", "uring", NULL };
+	struct vhost_harness h;
 
 	(void)tc;
-	kill_under_load(more, 60);
+	harness_make(&h);
+	kill_under_load(&h, more, 60);
+	harness_free(&h);
+}
+
+/* Whoever keeps the socket starts the next one, as systemd would. */
+CASE(kill__under_load_activated)
+{
+	struct vhost_harness h;
+
+	(void)tc;
+	harness_make(&h);
+	harness_listen(&h, true);
+	kill_under_load(&h, NULL, 20);
+	harness_free(&h);
 }
 
 /* The connection goes and the process stays. */
@@ -331,6 +346,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kill__under_load_sync);
 	ATF_TP_ADD_TC(tp, kill__under_load_uring);
+	ATF_TP_ADD_TC(tp, kill__under_load_activated);
 	ATF_TP_ADD_TC(tp, connection__broken_under_load);
 	ATF_TP_ADD_TC(tp, ring__stopped_under_load);
 	ATF_TP_ADD_TC(tp, memory__changes_under_load);
