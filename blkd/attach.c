@@ -233,6 +233,8 @@ take_configuration(struct disk *d, const struct proto_blk_attach *m)
 	d->queues = m->m_queues;
 	d->queue_size = m->m_queue_size;
 	d->poll_us = m->m_poll_us;
+	d->threads = m->m_threads;
+	d->slow_us = m->m_slow_us;
 	d->writeback = 1;
 }
 

@@ -72,6 +72,8 @@ struct disk {
 	uint32_t	 polled[PROTO_QUEUES_MAX];	/* 1: there are no
 							 * kicks; changes */
 	uint32_t	 poll_us;	/* polling.h: the longest look */
+	uint32_t	 threads;	/* pool.h: of each queue */
+	uint32_t	 slow_us;	/* pace.h: when they are of use */
 	uint16_t	 cpu[PROTO_QUEUES_MAX];	/* of a queue's thread, + 1; 0: any */
 };
 

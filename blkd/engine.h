@@ -2,7 +2,7 @@
 /*
  * An engine carries out I/O for one queue: it knows the backing and host
  * memory, no guest, ring or message.  One struct engine a queue thread;
- * nothing here is shared between threads.
+ * nothing here is shared between queues.
  *
  *	enter	the thread that uses it has begun
  *	submit	takes an operation; it may finish at once or later
@@ -10,8 +10,9 @@
  *	reap	gives back finished operations, in any order
  *
  * An operation belongs to the engine from submit to reap; its iovecs are
- * scratch.  `wait_fd` is readable when reap would return something; -1 for
- * an engine that finishes everything inside submit.
+ * scratch.  `wait_fd`, asked for before each sleep, is readable when reap
+ * would return something; -1 for an engine that finishes everything inside
+ * submit.
  */
 #ifndef BLKD_ENGINE_H
 #define BLKD_ENGINE_H
@@ -27,6 +28,7 @@
 struct backing;
 struct engine;
 struct io_uring;
+struct state_fence;
 
 enum engine_op_type {
 	ENGINE_READ,
@@ -47,6 +49,7 @@ struct engine_op {
 	int			 error;		/* out: 0 or errno */
 	struct engine_op	*next;		/* the engine's */
 	struct claim		 claim;		/* the engine's */
+	uint64_t		 took_ns;	/* the engine's */
 };
 
 /* What an engine is made of. */
@@ -54,6 +57,11 @@ struct engine_setup {
 	struct backing	*backing;
 	unsigned	 depth;		/* operations at a time, at most */
 	struct io_uring	*ring;		/* engine_uring: its own; else NULL */
+	/* engine_sync: threads for what takes longer than slow_ns on average. */
+	unsigned	 threads;	/* 0: none */
+	uint64_t	 slow_ns;
+	unsigned	 queue;		/* its number */
+	struct state_fence *fence;	/* of each thread; NULL: none */
 };
 
 struct engine_ops {
@@ -67,7 +75,7 @@ struct engine_ops {
 	void		 (*submit)(struct engine *, struct engine_op *);
 	void		 (*kick)(struct engine *);
 	struct engine_op *(*reap)(struct engine *);	/* NULL: none */
-	int		 (*wait_fd)(const struct engine *);
+	int		 (*wait_fd)(struct engine *);
 	void		 (*free)(struct engine *);	/* waits for the last */
 };
 

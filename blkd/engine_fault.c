@@ -344,7 +344,7 @@ fault_reap(struct engine *e)
 }
 
 static int
-fault_wait_fd(const struct engine *e)
+fault_wait_fd(struct engine *e)
 {
 	return e->eventfd;
 }

@@ -35,11 +35,14 @@ struct world {
 static const struct row {
 	const struct engine_ops	*ops;
 	int			 flags;
+	unsigned		 threads;	/* for all operations */
 } rows[] = {
-	{ &engine_sync, 0 },
-	{ &engine_sync, O_DIRECT },
-	{ &engine_uring, 0 },
-	{ &engine_uring, O_DIRECT },
+	{ &engine_sync, 0, 0 },
+	{ &engine_sync, O_DIRECT, 0 },
+	{ &engine_sync, 0, 4 },
+	{ &engine_sync, O_DIRECT, 4 },
+	{ &engine_uring, 0, 0 },
+	{ &engine_uring, O_DIRECT, 0 },
 };
 #define NROWS	(sizeof(rows) / sizeof(rows[0]))
 
@@ -66,7 +69,8 @@ make_image(struct world *w, uint64_t bytes)
 static bool
 set_up(struct world *w, const struct row *row, uint64_t bytes)
 {
-	struct engine_setup setup = { .depth = DEPTH };
+	struct engine_setup setup = { .depth = DEPTH,
+	    .threads = row->threads };
 	int fd;
 
 	*w = (struct world) { .ops = row->ops };
@@ -149,8 +153,9 @@ ATF_TC_BODY(ident, tc)							\
 	size_t i;							\
 									\
 	for (i = 0; i < NROWS; i++) {					\
-		printf("%s%s\n", rows[i].ops->name,			\
-		    rows[i].flags != 0 ? ", O_DIRECT" : "");		\
+		printf("%s%s, %u threads\n", rows[i].ops->name,		\
+		    rows[i].flags != 0 ? ", O_DIRECT" : "",		\
+		    rows[i].threads);					\
 		if (!set_up(&w, &rows[i], bytes))			\
 			continue;					\
 		ident##_on(&w);						\

@@ -376,7 +376,7 @@ uring_reap(struct engine *e)
 }
 
 static int
-uring_wait_fd(const struct engine *e)
+uring_wait_fd(struct engine *e)
 {
 	return e->ring->ring_fd;
 }

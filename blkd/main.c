@@ -87,6 +87,7 @@ enter_sandbox(const struct options *options, const struct uring_set *rings,
 		policy.sections = FILTER_URING;
 		policy.threads += options->rings * URING_TASKS;
 	}
+	policy.threads += PROTO_QUEUES_MAX * options->threads;
 	if (sandbox_enter(&policy, &sandbox, layers, why, sizeof(why)) == -1) {
 		log_error("cannot enter the sandbox: %s", why);
 		exit(EX_NOPERM);

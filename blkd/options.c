@@ -21,6 +21,9 @@
 
 #define QUEUE_SIZE	256
 #define POLL_US		50	/* as in vmmd.conf(5) */
+#define THREADS		8
+#define SLOW_US		20
+#define THREADS_UNSAID	(PROTO_THREADS_MAX + 1)
 #define SOCKET_MODE	0600
 #define CPUS_MAX	1023
 
@@ -34,10 +37,10 @@ usage(void)
 	    " [-e engine]\n"
 	    "            [-g gid] [-i serial] [-l limit=n,...] [-m mode]"
 	    " [-n name]\n"
-	    "            [-p poll-us] [-Q queues] [-q queue-size] [-s socket]"
-	    " [-u uid]\n"
-	    "            [-x strict|best-effort]\n"
-	    "       blkd [-TV] [-g gid] [-r rings,size] [-u uid]\n"
+	    "            [-p poll-us] [-Q queues] [-q queue-size] [-s socket]\n"
+	    "            [-t threads[,slow-us]] [-u uid] [-x strict|best-effort]"
+	    "\n"
+	    "       blkd [-TV] [-g gid] [-r rings,size] [-t threads] [-u uid]\n"
 	    "Without -f blkd is started by vmmd(8).\n");
 	exit(EX_USAGE);
 }
@@ -188,6 +191,20 @@ parse_rings(struct options *o, char *s)
 	o->depth = (unsigned)number('r', size, 1, PROTO_QUEUE_SIZE_MAX);
 }
 
+/* -t: how many a queue; for what takes longer than so many microseconds. */
+static void
+parse_threads(struct options *o, char *s)
+{
+	char *slow = strchr(s, ',');
+
+	if (slow != NULL) {
+		*slow++ = '\0';
+		o->slow_us = (uint32_t)number('t', slow, 0,
+		    PROTO_SLOW_US_MAX);
+	}
+	o->threads = (unsigned)number('t', s, 0, PROTO_THREADS_MAX);
+}
+
 /* What goes with the process, not with the disk. */
 static void
 set_process(struct options *o, int c, char *arg)
@@ -207,6 +224,9 @@ set_process(struct options *o, int c, char *arg)
 		break;
 	case 's':
 		o->socket = arg;
+		break;
+	case 't':
+		parse_threads(o, arg);
 		break;
 	case 'u':
 		o->uid = (uid_t)number('u', arg, 0, UINT_MAX - 1);
@@ -291,6 +311,8 @@ complete(struct options *o)
 {
 	const char *base;
 
+	if (o->threads == THREADS_UNSAID)
+		o->threads = o->file != NULL ? THREADS : 0;
 	if (o->file == NULL)
 		return;
 	if (o->socket != NULL && o->fd != -1)
@@ -302,6 +324,8 @@ complete(struct options *o)
 	snprintf(o->name, sizeof(o->name), "%s", base);
 }
 
+static const char options[] = "b:c:De:f:g:i:l:m:n:p:Q:q:Rr:s:Tt:u:Vx:";
+
 void
 options_parse(int argc, char **argv, struct options *o)
 {
@@ -311,8 +335,9 @@ options_parse(int argc, char **argv, struct options *o)
 		.fd = -1, .mode = SOCKET_MODE, .block_size = 512,
 		.engine = PROTO_ENGINE_AUTO,
 		.queues = 1, .queue_size = QUEUE_SIZE, .poll_us = POLL_US,
+		.threads = THREADS_UNSAID, .slow_us = SLOW_US,
 	};
-	while ((c = getopt_long(argc, argv, "b:c:De:f:g:i:l:m:n:p:Q:q:Rr:s:Tu:Vx:",
+	while ((c = getopt_long(argc, argv, options,
 	    longs, NULL)) != -1) {
 		if (c == 'T')
 			exit(report_sandbox());

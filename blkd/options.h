@@ -28,6 +28,7 @@ struct options {
 	/* From vmmd(8): rings of io_uring, and the size of a queue. */
 	unsigned		 rings;
 	unsigned		 depth;
+	unsigned		 threads;	/* a queue, for slow I/O */
 
 	/* vhost-user alone; file NULL: blkd was started by vmmd(8). */
 	const char		*file;
@@ -42,6 +43,7 @@ struct options {
 	uint32_t		 queues;
 	uint32_t		 queue_size;
 	uint32_t		 poll_us;
+	uint32_t		 slow_us;
 	uint16_t		 cpu[PROTO_QUEUES_MAX];	/* + 1; 0: any */
 	char			 name[PROTO_NAME_MAX];
 	uint8_t			 serial[PROTO_SERIAL_SIZE];

@@ -69,7 +69,8 @@ static void
 exec_blkd(const struct process *p, int control)
 {
 	const char *build = getenv("VMMD_BUILDDIR");
-	char path[4096], rings[32];
+	char path[4096], rings[32], threads[16];
+	char *argv[4] = { (char[]){ "blkd" }, threads };
 
 	snprintf(path, sizeof(path), "%s/blkd/blkd",
 	    build != NULL ? build : ".");
@@ -79,9 +80,10 @@ exec_blkd(const struct process *p, int control)
 		_exit(126);
 	snprintf(rings, sizeof(rings), "-r%u,%u", p->attach.m_queues,
 	    p->attach.m_queue_size);
-	execl(path, "blkd", p->attach.m_engine != PROTO_ENGINE_SYNC &&
-	    !p->no_rings ? rings :
-	    (char *)NULL, (char *)NULL);
+	snprintf(threads, sizeof(threads), "-t%u", p->attach.m_threads);
+	if (p->attach.m_engine != PROTO_ENGINE_SYNC && !p->no_rings)
+		argv[2] = rings;
+	execv(path, argv);
 	_exit(127);
 }
 

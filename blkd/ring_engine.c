@@ -78,7 +78,7 @@ ring_reap(struct engine *e)
 }
 
 static int
-ring_wait_fd(const struct engine *e)
+ring_wait_fd(struct engine *e)
 {
 	return e->fd;
 }

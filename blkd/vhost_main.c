@@ -131,12 +131,19 @@ open_door(struct start *s)
 	return EX_OK;
 }
 
+static bool
+is_in_memory(const struct start *s)
+{
+	struct statfs fs;
+
+	return fstatfs(s->file, &fs) == 0 &&
+	    (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 /* Page cache in memory never waits: a call is quicker than a ring. */
 static bool
 wants_uring(const struct start *s)
 {
-	struct statfs fs;
-
 	switch (s->options->engine) {
 	case PROTO_ENGINE_SYNC:
 		return false;
@@ -145,8 +152,16 @@ wants_uring(const struct start *s)
 	case PROTO_ENGINE_AUTO:
 		break;
 	}
-	return s->options->direct && fstatfs(s->file, &fs) == 0 &&
-	    fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC;
+	return s->options->direct && !is_in_memory(s);
+}
+
+/* Unless everything is to be taken for slow. */
+static unsigned
+wanted_threads(const struct start *s)
+{
+	const struct options *o = s->options;
+
+	return o->slow_us > 0 && is_in_memory(s) ? 0 : o->threads;
 }
 
 /* Rings are made outside: io_uring_setup(2) is fatal inside. */
@@ -156,12 +171,15 @@ make_rings(struct start *s)
 	const struct options *o = s->options;
 	int error;
 
+	s->disk.threads = wanted_threads(s);
+	s->disk.slow_us = o->slow_us;
 	if (!wants_uring(s))
 		return EX_OK;
 	s->rings = uring_make(o->queues, o->queue_size);
 	if ((error = uring_error(s->rings)) == 0) {
 		s->disk.uring = s->rings;
 		s->disk.engine = &engine_uring;
+		s->disk.threads = 0;
 		return EX_OK;
 	}
 	if (o->engine == PROTO_ENGINE_URING) {
@@ -189,6 +207,7 @@ enter_sandbox(struct start *s)
 		policy.sections = FILTER_URING;
 		policy.threads += o->queues * URING_TASKS;
 	}
+	policy.threads += o->queues * s->disk.threads;
 	policy.strict = o->sandbox == OPTIONS_SANDBOX_STRICT ||
 	    (o->sandbox == OPTIONS_SANDBOX_DEFAULT && geteuid() == 0);
 	if (sandbox_enter(&policy, &s->sandbox, &layers, why,

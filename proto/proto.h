@@ -34,6 +34,8 @@
 #define PROTO_QUEUES_MAX	8	/* virtqueues of one disk */
 #define PROTO_QUEUE_SIZE_MAX	1024	/* entries of one virtqueue */
 #define PROTO_POLL_US_MAX	1000
+#define PROTO_THREADS_MAX	8
+#define PROTO_SLOW_US_MAX	10000
 #define PROTO_DISKS_MAX		16	/* disks of one machine */
 #define PROTO_VCPUS_MAX		64
 #define PROTO_ACCESS_MAX	8	/* bytes of one register access */
@@ -188,7 +190,9 @@ struct proto_blk_attach {
 	uint32_t	m_poll_us;	/* look at the ring so long; 0: sleep */
 	uint32_t	m_engine;	/* enum proto_engine */
 	uint32_t	m_group_slot;	/* < PROTO_GROUP_SLOTS */
-	uint32_t	m_reserved;	/* 0 */
+	/* SYNC: threads a queue for what takes longer than m_slow_us. */
+	uint16_t	m_threads;	/* <= PROTO_THREADS_MAX */
+	uint16_t	m_slow_us;	/* <= PROTO_SLOW_US_MAX; 0: all */
 };
 static_assert(sizeof(struct proto_blk_attach) == 216, "no padding");
 

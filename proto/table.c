@@ -83,6 +83,8 @@ valid_attach(const void *packet, size_t nfds)
 	    proto_limits_valid(&m->m_group) &&
 	    m->m_group_slot < PROTO_GROUP_SLOTS && are_cpus(m->m_cpu) &&
 	    m->m_poll_us <= PROTO_POLL_US_MAX &&
+	    m->m_threads <= PROTO_THREADS_MAX &&
+	    m->m_slow_us <= PROTO_SLOW_US_MAX &&
 	    m->m_engine <= PROTO_ENGINE_LAST;
 }
 

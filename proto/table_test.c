@@ -166,6 +166,8 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_ATTACH, attach.m_block_size, 1024);
 	SPOIL(BLK_ATTACH, attach.m_cpu[7], PROTO_CPUS_MAX + 1);
 	SPOIL(BLK_ATTACH, attach.m_poll_us, PROTO_POLL_US_MAX + 1);
+	SPOIL(BLK_ATTACH, attach.m_threads, PROTO_THREADS_MAX + 1);
+	SPOIL(BLK_ATTACH, attach.m_slow_us, PROTO_SLOW_US_MAX + 1);
 	SPOIL(BLK_ATTACH, attach.m_engine, PROTO_ENGINE_LAST + 1);
 	SPOIL(BLK_READY, ready.m_engine, PROTO_ENGINE_AUTO);
 	SPOIL(BLK_READY, ready.m_reserved, 1);

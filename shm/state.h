@@ -42,9 +42,10 @@
 #include "shm/counters.h"
 
 #define STATE_MAGIC		0x6174736bu	/* "ksta" */
-#define STATE_VERSION		1
+#define STATE_VERSION		2
 #define STATE_QUEUES_MAX	8
 #define STATE_QUEUE_SIZE_MAX	1024
+#define STATE_THREADS_MAX	8	/* beside that of a queue, each */
 
 /* --- in-flight word ---------------------------------------------------- */
 
@@ -189,6 +190,13 @@ struct state {
 	uint8_t			s_pad[60];
 	struct state_throttle	throttle[2];
 	struct state_fence	fence[1 + STATE_QUEUES_MAX]; /* 0: registers */
+	/*
+	 * Of the threads to which a queue thread hands I/O.  Taken by that
+	 * one before it hands over the first, so what is not held when it is
+	 * dead has touched nothing, or is dead, too.
+	 */
+	struct state_fence	thread_fence[STATE_QUEUES_MAX]
+				    [STATE_THREADS_MAX];
 	struct state_counters	counters;	/* register thread's */
 	struct state_queue	queue[STATE_QUEUES_MAX];
 };

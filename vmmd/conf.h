@@ -74,6 +74,8 @@ struct conf_disk {
 	uint64_t		queues;
 	uint64_t		queue_size;
 	uint64_t		poll_us;
+	uint64_t		threads;
+	uint64_t		slow_us;
 	int			block_size;
 	struct proto_limits	limits;
 	struct conf_cpus	cpus;

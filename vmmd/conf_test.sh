@@ -115,6 +115,8 @@ disk vda {
 	queues = 8
 	queue-size = 1024
 	poll-us = 1000
+	threads = 0
+	slow-us = 10000
 	block-size = 4096
 	direct = on
 	cpus = "0,3"
@@ -271,6 +273,14 @@ END
 bad refuse__poll_us_long ":1: disk a: poll-us must be a number from 0 to 1000,\
  not 1001" <<'END'
 disk a { poll-us = 1001
+END
+bad refuse__threads_many ":1: disk a: threads must be a number from 0 to 8,\
+ not 9" <<'END'
+disk a { threads = 9
+END
+bad refuse__slow_us_long ":1: disk a: slow-us must be a number from 0 to\
+ 10000, not 10001" <<'END'
+disk a { slow-us = 10001
 END
 bad refuse__disk_serial_long ":1: disk a: serial must be at most 20 bytes,\
  not 123456789012345678901" <<'END'

@@ -65,6 +65,10 @@ disk_new(const struct disk_host *host, const struct conf_disk *conf,
 	}
 	d->engine = image_engine(&d->fds.image,
 	    (enum proto_engine)conf->engine);
+	/* Faults on purpose have an engine of their own. */
+	d->threads = conf->faults || d->engine == PROTO_ENGINE_URING ? 0 :
+	    image_threads(&d->fds.image, (unsigned)conf->threads,
+	    (unsigned)conf->slow_us);
 	if (watch_state(d) == 0) {
 		*out = d;
 		return EXITCODE_NONE;

@@ -158,7 +158,8 @@ disk_attach_stand_by(struct disk *d, struct child *child,
 {
 	int ret, ends[2];
 	struct diskfds_attach one = {
-		.engine = d->engine, .standby = true, .limits = &d->limits,
+		.engine = d->engine, .threads = d->threads, .standby = true,
+		.limits = &d->limits,
 	};
 
 	disk_attach_close(parts);
@@ -214,6 +215,7 @@ send_whole(struct disk *d)
 		.backing = d->backing_fd,
 		.incarnation = d->incarnation,
 		.engine = d->engine,
+		.threads = d->threads,
 		.paused = d->paused,
 		.limits = &d->limits,
 	};

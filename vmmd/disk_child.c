@@ -26,8 +26,8 @@ disk_child_start(struct disk *d, bool spare)
 {
 	struct child *child;
 	char uid[16], gid[16], name[PROTO_NAME_MAX + 16];
-	char title[PROTO_NAME_MAX + 16], rings[32];
-	const char *argv[8] = { title };
+	char title[PROTO_NAME_MAX + 16], rings[32], threads[16];
+	const char *argv[9] = { title };
 	size_t n = 1;
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned)d->host->uid);
@@ -43,6 +43,9 @@ disk_child_start(struct disk *d, bool spare)
 	    (unsigned)d->conf->queue_size);
 	if (d->engine != PROTO_ENGINE_SYNC)
 		argv[n++] = rings;
+	snprintf(threads, sizeof(threads), "-t%u", d->threads);
+	if (d->threads > 0)
+		argv[n++] = threads;
 	snprintf(name, sizeof(name), "blkd %s", d->conf->name);
 	/* setproctitle(3) has no more room than this. */
 	snprintf(title, sizeof(title), spare ? "blkd: (spare %s)" : "blkd: %s",

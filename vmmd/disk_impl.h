@@ -100,6 +100,7 @@ struct disk {
 	struct diskfds		 fds;		/* what outlives a blkd */
 	/* Not SYNC: each blkd has rings, whatever it says of them. */
 	enum proto_engine	 engine;
+	unsigned		 threads;	/* a queue, beside its own */
 
 	/* Of the newest incarnation. */
 	bool			 stands;	/* by: TAKE_OVER, not ATTACH */

@@ -121,6 +121,8 @@ diskfds_send_attach(const struct diskfds *fds, const struct disk_host *host,
 		.m_block_size = (uint32_t)conf->block_size,
 		.m_incarnation = one->incarnation,
 		.m_engine = one->engine,
+		.m_threads = (uint16_t)one->threads,
+		.m_slow_us = (uint16_t)conf->slow_us,
 		.m_poll_us = has_cpus() ? (uint32_t)conf->poll_us : 0,
 		.m_limits = *one->limits,
 	};

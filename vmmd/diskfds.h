@@ -38,6 +38,7 @@ struct diskfds_attach {
 	int			 mmio;		/* its end of the channel */
 	uint32_t		 incarnation;
 	enum proto_engine	 engine;
+	unsigned		 threads;
 	bool			 paused;
 	bool			 standby;	/* TAKE_OVER follows */
 	const struct proto_limits *limits;

@@ -32,7 +32,7 @@
 
 struct fencewatch {
 	struct state	*state;
-	unsigned	 fences;	/* register thread and queues */
+	unsigned	 queues;
 	pthread_t	 thread;
 	bool		 running;	/* there is a thread */
 	uint32_t	 round;		/* of the loop; see below */
@@ -63,17 +63,18 @@ futex(uint32_t *word, int op, uint32_t value)
  * has died here.
  */
 static bool
-wait_for(struct fencewatch *w, uint32_t *word, uint32_t round)
+wait_for(struct fencewatch *w, struct state_fence *fence, uint32_t round,
+    bool always_held)
 {
 	const struct timespec look = { LOOK_S, 0 };
-	uint32_t v;
+	uint32_t v, *word = &fence->s_futex;
 
 	for (;;) {
 		v = shared_load_acquire(word);
 		if (__atomic_load_n(&w->wanted, __ATOMIC_SEQ_CST) != round)
 			return false;
 		if ((v & FUTEX_TID_MASK) == 0)
-			return (v & FUTEX_OWNER_DIED) != 0;
+			return (v & FUTEX_OWNER_DIED) != 0 || !always_held;
 		if ((v & FUTEX_WAITERS) == 0) {
 			/* Only with it does the kernel wake; look again. */
 			__atomic_compare_exchange_n(word, &v,
@@ -85,16 +86,34 @@ wait_for(struct fencewatch *w, uint32_t *word, uint32_t round)
 	}
 }
 
+/*
+ * A queue thread, and then those that had work of it: what it has not taken
+ * for them before its death, nobody takes.
+ */
+static bool
+queue_fell(struct fencewatch *w, unsigned queue, uint32_t round)
+{
+	unsigned i;
+
+	if (!wait_for(w, &w->state->fence[1 + queue], round, true))
+		return false;
+	for (i = 0; i < STATE_THREADS_MAX; i++)
+		if (!wait_for(w, &w->state->thread_fence[queue][i], round,
+		    false))
+			return false;
+	return true;
+}
+
 /* The register thread, asleep as a rule, is the last to die. */
 static bool
 all_fell(struct fencewatch *w, uint32_t round)
 {
 	unsigned i;
 
-	for (i = w->fences; i-- > 0;)
-		if (!wait_for(w, &w->state->fence[i].s_futex, round))
+	for (i = w->queues; i-- > 0;)
+		if (!queue_fell(w, i, round))
 			return false;
-	return true;
+	return wait_for(w, &w->state->fence[0], round, true);
 }
 
 static void *
@@ -134,6 +153,13 @@ on_event(evutil_socket_t fd, short what, void *arg)
 	w->down(w->ctx);
 }
 
+static void
+let_go(struct state_fence *fence)
+{
+	__atomic_fetch_and(&fence->s_futex, ~FUTEX_WAITERS, __ATOMIC_SEQ_CST);
+	futex(&fence->s_futex, FUTEX_WAKE, INT_MAX);
+}
+
 /*
  * Say what is wanted.  The word that is waited for loses its bit: so either
  * it is not what the thread wants to sleep on any more, or the thread sleeps
@@ -143,16 +169,15 @@ on_event(evutil_socket_t fd, short what, void *arg)
 static void
 want(struct fencewatch *w, uint32_t round)
 {
-	uint32_t *word;
-	unsigned i;
+	unsigned i, j;
 
 	__atomic_store_n(&w->wanted, round, __ATOMIC_SEQ_CST);
 	futex(&w->wanted, FUTEX_WAKE_PRIVATE, 1);
-	for (i = 0; i < w->fences; i++) {
-		word = &w->state->fence[i].s_futex;
-		__atomic_fetch_and(word, ~FUTEX_WAITERS, __ATOMIC_SEQ_CST);
-		futex(word, FUTEX_WAKE, INT_MAX);
-	}
+	for (i = 0; i < 1 + w->queues; i++)
+		let_go(&w->state->fence[i]);
+	for (i = 0; i < w->queues; i++)
+		for (j = 0; j < STATE_THREADS_MAX; j++)
+			let_go(&w->state->thread_fence[i][j]);
 }
 
 struct fencewatch *
@@ -165,7 +190,7 @@ fencewatch_new(struct event_base *base, int state_fd, unsigned queues,
 		return NULL;
 	w->down = down;
 	w->ctx = ctx;
-	w->fences = 1 + queues;
+	w->queues = queues;
 	w->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->eventfd == -1 ||
 	    (w->state = state_map(state_fd, queues, queue_size)) == NULL ||

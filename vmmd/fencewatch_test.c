@@ -59,22 +59,25 @@ tear_down(struct world *w)
 	event_base_free(w->base);
 }
 
-/* In the child: hold the register thread's fence; the queue's is down. */
+/* In the child: hold this fence; those of the others are down. */
 static void
-hold(struct world *w, int ready)
+hold(struct world *w, struct state_fence *fence, int ready)
 {
 	static struct robust_list_head head;
 	static struct robust_list entry;
 	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	unsigned i;
 
 	head.list.next = &entry;
-	head.futex_offset = (long)((uintptr_t)&w->state->fence[0].s_futex -
+	head.futex_offset = (long)((uintptr_t)&fence->s_futex -
 	    (uintptr_t)&entry);
 	entry.next = &head.list;
 	if (syscall(SYS_set_robust_list, &head, sizeof(head)) == -1)
 		_exit(1);
-	shared_store_release(&w->state->fence[0].s_futex, tid);
-	shared_store_release(&w->state->fence[1].s_futex, FUTEX_OWNER_DIED);
+	for (i = 0; i < 2; i++)
+		shared_store_release(&w->state->fence[i].s_futex,
+		    FUTEX_OWNER_DIED);
+	shared_store_release(&fence->s_futex, tid);
 	if (write(ready, "", 1) != 1)
 		_exit(1);
 	for (;;)
@@ -82,7 +85,7 @@ hold(struct world *w, int ready)
 }
 
 static pid_t
-start_holder(struct world *w)
+start_holder_of(struct world *w, struct state_fence *fence)
 {
 	int pipes[2];
 	char byte;
@@ -91,11 +94,18 @@ start_holder(struct world *w)
 	ATF_REQUIRE(pipe(pipes) == 0);
 	ATF_REQUIRE((pid = fork()) != -1);
 	if (pid == 0)
-		hold(w, pipes[1]);
+		hold(w, fence, pipes[1]);
 	ATF_REQUIRE_EQ(1, read(pipes[0], &byte, 1));
 	close(pipes[0]);
 	close(pipes[1]);
 	return pid;
+}
+
+/* The register thread's: what is waited for last. */
+static pid_t
+start_holder(struct world *w)
+{
+	return start_holder_of(w, &w->state->fence[0]);
 }
 
 static void
@@ -130,6 +140,29 @@ ATF_TC_BODY(fencewatch__tells_of_a_death_once, tc)
 	ATF_CHECK_EQ(1, w.fell);
 	event_base_loop(w.base, EVLOOP_NONBLOCK);
 	ATF_CHECK_EQ(1, w.fell);
+	tear_down(&w);
+}
+
+/* A thread for slow I/O outlives the others: nothing is down before it is. */
+ATF_TC_WITHOUT_HEAD(fencewatch__waits_for_threads_of_slow_io);
+ATF_TC_BODY(fencewatch__waits_for_threads_of_slow_io, tc)
+{
+	struct timeval nap = { 0, 20000 };
+	struct world w;
+	unsigned i;
+	pid_t pid;
+
+	set_up(&w);
+	for (i = 0; i < STATE_THREADS_MAX; i++) {
+		pid = start_holder_of(&w, &w.state->thread_fence[0][i]);
+		ATF_REQUIRE_EQ(0, fencewatch_start(w.watch));
+		event_base_loopexit(w.base, &nap);
+		event_base_dispatch(w.base);
+		ATF_CHECK_EQ((int)i, w.fell);
+		end_holder(pid);
+		run(&w);
+		ATF_CHECK_EQ((int)i + 1, w.fell);
+	}
 	tear_down(&w);
 }
 
@@ -242,6 +275,7 @@ ATF_TC_BODY(fencewatch__freed_under_hostile_writes, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, fencewatch__tells_of_a_death_once);
+	ATF_TP_ADD_TC(tp, fencewatch__waits_for_threads_of_slow_io);
 	ATF_TP_ADD_TC(tp, fencewatch__is_started_again);
 	ATF_TP_ADD_TC(tp, fencewatch__stopped_is_silent);
 	ATF_TP_ADD_TC(tp, fencewatch__zero_is_no_death);

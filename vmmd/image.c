@@ -84,6 +84,12 @@ image_engine(const struct image *image, enum proto_engine wanted)
 	return wanted;
 }
 
+unsigned
+image_threads(const struct image *image, unsigned wanted, unsigned slow_us)
+{
+	return slow_us > 0 && is_in_memory(image) ? 0 : wanted;
+}
+
 static enum exitcode_reason
 fail_open(const struct conf_disk *disk)
 {

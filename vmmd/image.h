@@ -41,4 +41,11 @@ int	image_reopen(const struct image *);
 enum proto_engine	image_engine(const struct image *,
 			    enum proto_engine wanted);
 
+/*
+ * Threads for slow I/O, `wanted` or none: an image in memory is never slow,
+ * unless everything is to be taken for it.
+ */
+unsigned		image_threads(const struct image *, unsigned wanted,
+			    unsigned slow_us);
+
 #endif /* VMMD_IMAGE_H */

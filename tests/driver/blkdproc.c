@@ -64,9 +64,10 @@ engine_of(const struct blkdproc_disk *d)
 
 /* In the child: system calls only, until it is another program. */
 static void
-become_blkd(const struct blkdproc_disk *d, const char *rings, int control,
-    int null)
+become_blkd(const struct blkdproc_disk *d, char *rings, int control, int null)
 {
+	char threads[] = "-t0";
+	char *argv[4] = { (char[]){ "blkd" }, threads };
 	cpu_set_t cpus;
 
 	if (d->core >= 0) {
@@ -80,8 +81,10 @@ become_blkd(const struct blkdproc_disk *d, const char *rings, int control,
 		fcntl(control, F_SETFD, 0);
 	else if (dup2(control, CONTROL_FD) == -1)
 		_exit(126);
-	execl(d->blkd, "blkd", engine_of(d) == PROTO_ENGINE_SYNC ?
-	    (char *)NULL : rings, (char *)NULL);
+	threads[2] = (char)(threads[2] + d->threads);
+	if (engine_of(d) != PROTO_ENGINE_SYNC)
+		argv[2] = rings;
+	execv(d->blkd, argv);
 	_exit(127);
 }
 
@@ -132,6 +135,8 @@ send_attach(struct blkdproc *p, const struct blkdproc_disk *d, int mmio)
 		.m_block_size = 512,
 		.m_poll_us = d->poll_us,
 		.m_engine = engine_of(d),
+		.m_threads = d->threads,
+		.m_slow_us = d->slow_us,
 	};
 	const int fds[] = {
 		[PROTO_ATTACH_GMEM] = p->gmemfd,

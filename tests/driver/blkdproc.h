@@ -24,6 +24,8 @@ struct blkdproc_disk {
 	uint16_t	 queue_size;
 	uint32_t	 poll_us;
 	uint32_t	 engine;	/* enum proto_engine */
+	uint16_t	 threads;	/* 0 to 8, for slow I/O */
+	uint16_t	 slow_us;
 	int		 core;		/* of the process; -1: any */
 	bool		 loud;		/* its log goes to our stderr */
 };

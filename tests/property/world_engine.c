@@ -174,7 +174,7 @@ whim_reap(struct engine *e)
 }
 
 static int
-whim_wait_fd(const struct engine *e)
+whim_wait_fd(struct engine *e)
 {
 	(void)e;
 	return -1;

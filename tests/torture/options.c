@@ -14,8 +14,8 @@ static void
 usage(void)
 {
 	fprintf(stderr, "usage: torture [-derUtuvw] [-E engine] [-i image_mib]"
-	    " [-k kills]\n\t[-m memory_mib] [-S seed] [-s seconds] blkd"
-	    " image\n");
+	    " [-k kills]\n\t[-m memory_mib] [-S seed] [-s seconds]"
+	    " [-T threads] blkd image\n");
 	exit(64);
 }
 
@@ -40,7 +40,7 @@ options_parse(struct options *o, int argc, char **argv)
 		.kills = 500, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
 	};
-	while ((c = getopt(argc, argv, "deE:i:k:m:rS:s:tUuvw")) != -1) {
+	while ((c = getopt(argc, argv, "deE:i:k:m:rS:s:T:tUuvw")) != -1) {
 		switch (c) {
 		case 'd':
 			o->direct = true;
@@ -71,6 +71,10 @@ options_parse(struct options *o, int argc, char **argv)
 		case 's':
 			o->seconds = (unsigned)strtoul(optarg, NULL, 10);
 			break;
+		case 'T':
+			o->threads = (unsigned)strtoul(optarg, NULL, 10);
+			o->unordered |= o->threads > 0;
+			break;
 		case 't':
 			o->touch = true;
 			break;
@@ -91,6 +95,7 @@ options_parse(struct options *o, int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2 || o->memory < UINT64_C(32) << 20 ||
+	    o->threads > PROTO_THREADS_MAX ||
 	    o->image < UINT64_C(1) << 20)
 		usage();
 	o->blkd = argv[optind];

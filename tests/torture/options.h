@@ -16,6 +16,7 @@ struct options {
 	bool		unordered;
 	bool		direct;		/* O_DIRECT */
 	int		engine;		/* enum proto_engine */
+	unsigned	threads;	/* for all I/O of sync; 0: none */
 	bool		existing;	/* the image is there, and stays */
 	bool		upgrade;	/* instead of kills */
 	bool		hurry;		/* in real time: as if nothing else ran */

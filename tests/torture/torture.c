@@ -357,6 +357,7 @@ make(struct torture *t)
 		.queue_size = SCORE_QUEUE_SIZE, .block_size = 512,
 		.direct = t->o.direct,
 		.engine = t->o.engine,
+		.threads = t->o.threads,
 	};
 	snprintf(t->conf.path, sizeof(t->conf.path), "%s", t->o.path);
 	t->host = (struct disk_host) {

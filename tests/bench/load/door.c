@@ -83,6 +83,7 @@ open_mmio(struct door *d)
 		.flags = o->direct ? PROTO_DISK_DIRECT : 0,
 		.memory = d->memory, .queue_size = ring_size(o),
 		.poll_us = o->poll_us, .engine = o->engine,
+		.threads = o->threads, .slow_us = o->slow_us,
 		.core = o->core[1], .loud = o->loud,
 	};
 	struct blkdproc *p = &d->blkd;

@@ -53,6 +53,7 @@ usage(void)
 	    "       load -d vhost -s SOCKET [option ...] [-- COMMAND ...]\n"
 	    "       load -d loop|mmap -f FILE [option ...]\n"
 	    "       load -d event [option ...]\n"
+	    "  -T THREADS[,US]  of blkd for I/O that takes so long [8,20]\n"
 	    "  -P US  blkd looks at the ring so long before it sleeps [50]\n"
 	    "  -p read|write|mixed|flush   [read]\n"
 	    "  -q DEPTH    1 to 256        [1]\n"
@@ -113,6 +114,7 @@ defaults(struct options *o)
 	*o = (struct options) {
 		.depth = 1, .bytes = 4096, .seconds = 1, .warm_up = 0.2,
 		.core = { -1, -1 }, .seed = 1, .poll_us = 50,
+		.threads = PROTO_THREADS_MAX, .slow_us = 20,
 	};
 }
 
@@ -151,6 +153,12 @@ parse_one(struct options *o, int c)
 		break;
 	case 'S':
 		o->seed = strtoull(optarg, NULL, 10) | 1;
+		break;
+	case 'T':
+		if (sscanf(optarg, "%hu,%hu", &o->threads, &o->slow_us) < 1 ||
+		    o->threads > PROTO_THREADS_MAX ||
+		    o->slow_us > PROTO_SLOW_US_MAX)
+			usage();
 		break;
 	case 't':
 		o->seconds = time_of(optarg);
@@ -199,7 +207,7 @@ options_parse(struct options *o, int argc, char **argv)
 
 	defaults(o);
 	while ((c = getopt(argc, argv,
-	    "+b:B:c:d:DE:f:Ijln:op:P:q:Rs:S:t:u:vw")) != -1) {
+	    "+b:B:c:d:DE:f:Ijln:op:P:q:Rs:S:t:T:u:vw")) != -1) {
 		for (i = 0; i < COUNT(simple) && simple[i].c != c; i++)
 			;
 		if (i == COUNT(simple))

@@ -46,6 +46,8 @@ struct options {
 	int			 core[2];	/* ours, the back-end's; -1 */
 	const char		*blkd;
 	uint32_t		 engine;	/* enum proto_engine */
+	uint16_t		 threads;	/* of sync, for slow I/O */
+	uint16_t		 slow_us;	/* from so long on */
 	const char		*file;
 	const char		*socket;
 	char			**command;	/* the back-end's; NULL */
