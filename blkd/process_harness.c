@@ -100,6 +100,14 @@ process_want_uring(struct process *p)
 }
 
 void
+process_want_threads(struct process *p)
+{
+	p->attach.m_engine = PROTO_ENGINE_SYNC;
+	p->attach.m_threads = PROTO_THREADS_MAX;
+	p->attach.m_slow_us = 0;
+}
+
+void
 process_spawn(struct process *p)
 {
 	int ends[2];

@@ -48,6 +48,8 @@ void	process_allow_faults(struct process *);
  * where there are none.
  */
 void	process_want_uring(struct process *);
+/* Each blkd from now on hands all I/O to threads beside the queue's. */
+void	process_want_threads(struct process *);
 
 /* Start a blkd on a new control channel; it waits for ATTACH. */
 void	process_spawn(struct process *);

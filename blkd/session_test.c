@@ -36,12 +36,14 @@ tc##_on(struct process *p)
 #define ATTACHED_EACH(tc)						\
 static void tc##_on(struct process *);					\
 ATTACHED_BY(tc##_by_sync, tc##_on, as_it_is)				\
+ATTACHED_BY(tc##_by_threads, tc##_on, process_want_threads)		\
 ATTACHED_BY(tc##_by_uring, tc##_on, process_want_uring)			\
 static void								\
 tc##_on(struct process *p)
 
 #define ADD_EACH(tp, tc)						\
 	ATF_TP_ADD_TC(tp, tc##_by_sync);				\
+	ATF_TP_ADD_TC(tp, tc##_by_threads);				\
 	ATF_TP_ADD_TC(tp, tc##_by_uring)
 
 static void
@@ -313,10 +315,12 @@ forget_ring(struct process *p, uint16_t num)
 
 /* A write of slot 0 that takes as long as the file wants. */
 static void
-start_slow_write(struct process *p, struct slow_file *slow, unsigned ms)
+start_slow_write(struct process *p, struct slow_file *slow,
+    void (*prepare)(struct process *), unsigned ms)
 {
 	slow_file_make(slow, RING_DISK_SECTORS * 512, ms);
 	process_make(p);
+	prepare(p);
 	p->ring.backingfd = slow->fd;
 	process_attach(p, NULL);
 	process_go_live(p);
@@ -327,7 +331,7 @@ start_slow_write(struct process *p, struct slow_file *slow, unsigned ms)
 		usleep(1000);
 }
 
-#define SLOW(tc)							\
+#define SLOW_BY(tc, body, prepare)					\
 ATF_TC_WITH_CLEANUP(tc);						\
 ATF_TC_HEAD(tc, atf)							\
 {									\
@@ -338,7 +342,22 @@ ATF_TC_CLEANUP(tc, atf)							\
 {									\
 	slow_file_clean_up();						\
 }									\
-ATF_TC_BODY(tc, atf)
+ATF_TC_BODY(tc, atf)							\
+{									\
+	body(prepare);							\
+}
+
+/* A case for the queue thread itself, and one for those beside it. */
+#define SLOW(tc)							\
+static void tc##_on(void (*prepare)(struct process *));			\
+SLOW_BY(tc##_by_sync, tc##_on, as_it_is)				\
+SLOW_BY(tc##_by_threads, tc##_on, process_want_threads)			\
+static void								\
+tc##_on(void (*prepare)(struct process *))
+
+#define ADD_SLOW(tp, tc)						\
+	ATF_TP_ADD_TC(tp, tc##_by_sync);				\
+	ATF_TP_ADD_TC(tp, tc##_by_threads)
 
 SLOW(session__reset_waits_for_io_in_flight)
 {
@@ -347,7 +366,7 @@ SLOW(session__reset_waits_for_io_in_flight)
 	struct msg m;
 	uint32_t len;
 
-	start_slow_write(&p, &slow, 400);
+	start_slow_write(&p, &slow, prepare, 400);
 	process_post(&p, VIRTIO_MMIO_STATUS, 0);
 	ATF_CHECK(process_is_silent(p.mmio, 100));
 	/* The thread that waits is not the one that answers. */
@@ -372,7 +391,7 @@ SLOW(session__reset_that_takes_too_long_asks_for_a_successor)
 	struct process p;
 	struct msg m;
 
-	start_slow_write(&p, &slow, 2000);
+	start_slow_write(&p, &slow, prepare, 2000);
 	process_post(&p, VIRTIO_MMIO_STATUS, 0);
 	process_expect(p.control, PROTO_BLK_REPLACE, &m);
 	ATF_CHECK_EQ(PROTO_REPLACE_RESET, m.replace.m_reason);
@@ -393,7 +412,7 @@ SLOW(session__detach_waits_for_io_in_flight)
 	struct slow_file slow;
 	struct process p;
 
-	start_slow_write(&p, &slow, 300);
+	start_slow_write(&p, &slow, prepare, 300);
 	process_tell(&p, PROTO_BLK_DETACH);
 	require_exit(&p, EX_OK);
 	ring_harness_wait_used(&p.ring, 1);
@@ -408,7 +427,7 @@ SLOW(session__pause_waits_for_io_in_flight)
 	struct process p;
 	struct msg m;
 
-	start_slow_write(&p, &slow, 300);
+	start_slow_write(&p, &slow, prepare, 300);
 	process_tell(&p, PROTO_BLK_PAUSE);
 	ATF_CHECK(process_is_silent(p.control, 50));
 	process_expect(p.control, PROTO_BLK_PAUSED, &m);
@@ -425,7 +444,7 @@ SLOW(session__kill_in_flight_is_completed_by_the_successor)
 	struct slow_file slow;
 	struct process p;
 
-	start_slow_write(&p, &slow, 200);
+	start_slow_write(&p, &slow, prepare, 200);
 	process_kill(&p);
 	ATF_CHECK_EQ(RING_STATUS_UNTOUCHED, ring_harness_status(&p.ring, 0));
 	process_succeed(&p, &ready);
@@ -500,7 +519,7 @@ switches(pid_t pid, bool *asleep)
  * After work that made it look for more, a disk sleeps: no thread of it runs
  * in a time of silence.  The time is what is measured here.
  */
-ATTACHED(session__idle_makes_no_wake_ups)
+ATTACHED_EACH(session__idle_makes_no_wake_ups)
 {
 	unsigned long before;
 	bool asleep = false;
@@ -525,18 +544,18 @@ ATTACHED(session__idle_makes_no_wake_ups)
 
 ATF_TP_ADD_TCS(tp)
 {
-	ATF_TP_ADD_TC(tp, session__idle_makes_no_wake_ups);
+	ADD_EACH(tp, session__idle_makes_no_wake_ups);
 	ADD_EACH(tp, session__pause_parks_and_resume_loses_no_kick);
 	ATF_TP_ADD_TC(tp, session__driver_ok_while_paused_runs_after_resume);
 	ATF_TP_ADD_TC(tp, session__resize_tells_the_driver);
 	ATF_TP_ADD_TC(tp, session__limits_change_while_a_request_waits);
 	ATF_TP_ADD_TC(tp, session__reset_while_throttled_is_answered_at_once);
-	ATF_TP_ADD_TC(tp, session__reset_waits_for_io_in_flight);
-	ATF_TP_ADD_TC(tp,
+	ADD_SLOW(tp, session__reset_waits_for_io_in_flight);
+	ADD_SLOW(tp,
 	    session__reset_that_takes_too_long_asks_for_a_successor);
-	ATF_TP_ADD_TC(tp, session__detach_waits_for_io_in_flight);
-	ATF_TP_ADD_TC(tp, session__pause_waits_for_io_in_flight);
-	ATF_TP_ADD_TC(tp, session__kill_in_flight_is_completed_by_the_successor);
+	ADD_SLOW(tp, session__detach_waits_for_io_in_flight);
+	ADD_SLOW(tp, session__pause_waits_for_io_in_flight);
+	ADD_SLOW(tp, session__kill_in_flight_is_completed_by_the_successor);
 	ADD_EACH(tp, session__many_kills_complete_every_request_once);
 	ATF_TP_ADD_TC(tp, session__attach_answers_what_the_disk_is);
 	ATF_TP_ADD_TC(tp, session__engine_is_what_can_be_had);

@@ -7,16 +7,19 @@
  * but the ring's once the process is gone.
  */
 #include <sys/ioctl.h>
+#include <linux/futex.h>
 #include <linux/loop.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "blkd/process_harness.h"
 #include "blkd/slow_file.h"
+#include "shm/shared.h"
 #include "util/fd.h"
 
 #define DELAY_MS	500
@@ -79,7 +82,7 @@ take_lock(int fd)
 }
 
 static void
-await_in_flight(const struct device *d)
+await_in_flight(const struct device *d, unsigned n)
 {
 	unsigned reads = 0, writes = 0;
 	char path[64];
@@ -87,32 +90,46 @@ await_in_flight(const struct device *d)
 	int i;
 
 	snprintf(path, sizeof(path), "/sys/block/loop%u/inflight", d->number);
-	for (i = 0; i < PATIENCE && reads + writes == 0; i++) {
+	for (i = 0; i < PATIENCE && reads + writes < n; i++) {
 		ATF_REQUIRE((f = fopen(path, "re")) != NULL);
 		ATF_REQUIRE_EQ(2, fscanf(f, "%u %u", &reads, &writes));
 		fclose(f);
 		usleep(5000);
 	}
-	ATF_REQUIRE(reads + writes > 0);
+	ATF_REQUIRE_EQ_MSG(n, reads + writes, "%u and %u", reads, writes);
 }
 
-/* The first byte of the image, below the device. */
-static int
-landed(void)
+/* Where the i-th write goes: no two of them can become one. */
+static uint64_t
+place(unsigned i)
 {
-	uint8_t byte = 0;
+	return UINT64_C(256) * 1024 * i;
+}
+
+/* How many of the writes are in the image, below the device. */
+static unsigned
+landed(unsigned writes)
+{
 	int fd = open(SLOW_FILE_IMAGE, O_RDONLY | O_CLOEXEC);
+	unsigned i, n = 0;
+	uint8_t byte;
 
-	ATF_REQUIRE(fd != -1 && pread(fd, &byte, 1, 0) == 1);
+	ATF_REQUIRE(fd != -1);
+	for (i = 0; i < writes; i++) {
+		ATF_REQUIRE(pread(fd, &byte, 1, (off_t)place(i)) == 1);
+		n += byte == 0x5a;
+	}
 	close(fd);
-	return byte;
+	return n;
 }
 
-/* A blkd has a description of its own, with the lock; a write is in flight. */
+/* A blkd has a description of its own, with the lock; writes are in flight. */
 static void
-start_write(struct process *p, const struct device *d,
-    void (*want)(struct process *))
+start_writes(struct process *p, const struct device *d,
+    void (*want)(struct process *), unsigned writes)
 {
+	unsigned i;
+
 	process_make(p);
 	want(p);
 	close(p->ring.backingfd);
@@ -122,27 +139,30 @@ start_write(struct process *p, const struct device *d,
 	process_attach(p, NULL);
 	fd_close(&p->ring.backingfd);
 	process_go_live(p);
-	memset(ring_harness_data(&p->ring, 0), 0x5a, BYTES);
-	ring_harness_request(&p->ring, 0, VIRTIO_BLK_T_OUT, 0, BYTES);
-	ring_harness_offer(&p->ring, ring_harness_head(0));
+	for (i = 0; i < writes; i++) {
+		memset(ring_harness_data(&p->ring, i), 0x5a, BYTES);
+		ring_harness_request(&p->ring, i, VIRTIO_BLK_T_OUT,
+		    place(i) / 512, BYTES);
+		ring_harness_offer(&p->ring, ring_harness_head(i));
+	}
 	ring_harness_kick(&p->ring);
-	await_in_flight(d);
-	ATF_REQUIRE_EQ(0, landed());
+	await_in_flight(d, writes);
+	ATF_REQUIRE_EQ(0, landed(writes));
 }
 
 static void
-test_write(void (*want)(struct process *), bool outlives)
+test_writes(void (*want)(struct process *), unsigned writes, bool outlives)
 {
 	struct device d;
 	struct process p;
 	int i, error;
 
 	device_make(&d);
-	start_write(&p, &d, want);
+	start_writes(&p, &d, want, writes);
 	process_kill(&p);
 	error = take_lock(d.fd) == -1 ? errno : 0;
-	printf("reaped: the lock %s, the write %s\n", error == 0 ? "is free" :
-	    "is held", landed() == 0x5a ? "has landed" : "has not");
+	printf("reaped: the lock %s, %u of %u writes have landed\n",
+	    error == 0 ? "is free" : "is held", landed(writes), writes);
 	/* Else this has shown nothing. */
 	if (outlives)
 		ATF_CHECK(error == EAGAIN);
@@ -151,7 +171,7 @@ test_write(void (*want)(struct process *), bool outlives)
 		error = take_lock(d.fd) == -1 ? errno : 0;
 	}
 	ATF_REQUIRE_EQ(0, error);
-	ATF_CHECK_EQ(0x5a, landed());
+	ATF_CHECK_EQ(writes, landed(writes));
 	process_free(&p);
 	device_free(&d);
 }
@@ -178,17 +198,59 @@ ATF_TC_BODY(tc, atf)
 
 SLOW(stale__sync_write_lands_before_the_lock_is_free)
 {
-	test_write(want_sync, false);
+	test_writes(want_sync, 1, false);
+}
+
+/* As many at a time as there are threads. */
+SLOW(stale__threads_writes_land_before_the_lock_is_free)
+{
+	test_writes(process_want_threads, PROTO_THREADS_MAX, false);
+}
+
+/*
+ * Before the lock, the fences: what has begun has landed when the last of
+ * them is down, and that is waited for.
+ */
+SLOW(stale__threads_writes_land_before_the_fences_fall)
+{
+	const unsigned writes = PROTO_THREADS_MAX;
+	const struct state_fence *f;
+	struct device d;
+	struct process p;
+	unsigned i, down;
+	int n;
+
+	device_make(&d);
+	start_writes(&p, &d, process_want_threads, writes);
+	f = p.ring.disk.state->thread_fence[0];
+	for (i = 0; i < writes; i++)
+		ATF_CHECK((shared_load(&f[i].s_futex) & FUTEX_TID_MASK) != 0);
+	kill(p.pid, SIGKILL);
+	for (n = down = 0; n < PATIENCE && down < writes; n++) {
+		usleep(5000);
+		for (down = 0; down < writes && (shared_load_acquire(
+		    &f[down].s_futex) & FUTEX_OWNER_DIED) != 0; down++)
+			;
+	}
+	ATF_CHECK_EQ(writes, down);
+	ATF_CHECK_EQ(writes, landed(writes));
+	process_kill(&p);
+	process_free(&p);
+	device_free(&d);
 }
 
 SLOW(stale__uring_write_lands_before_the_lock_is_free)
 {
-	test_write(process_want_uring, true);
+	test_writes(process_want_uring, 1, true);
 }
 
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, stale__sync_write_lands_before_the_lock_is_free);
+	ATF_TP_ADD_TC(tp,
+	    stale__threads_writes_land_before_the_lock_is_free);
+	ATF_TP_ADD_TC(tp,
+	    stale__threads_writes_land_before_the_fences_fall);
 	ATF_TP_ADD_TC(tp, stale__uring_write_lands_before_the_lock_is_free);
 	return atf_no_error();
 }

@@ -212,6 +212,17 @@ CASE(kill__under_load_sync)
 	harness_free(&h);
 }
 
+CASE(kill__under_load_threads)
+{
+	static const char *const more[] = { "-e", "sync", "-t", "8,0", NULL };
+	struct vhost_harness h;
+
+	(void)tc;
+	harness_make(&h);
+	kill_under_load(&h, more, 60);
+	harness_free(&h);
+}
+
 CASE(kill__under_load_uring)
 {
 	static const char *const more[] = { "-e", "uring", NULL };
@@ -345,6 +356,7 @@ CASE(inflight__hostile_journal)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kill__under_load_sync);
+	ATF_TP_ADD_TC(tp, kill__under_load_threads);
 	ATF_TP_ADD_TC(tp, kill__under_load_uring);
 	ATF_TP_ADD_TC(tp, kill__under_load_activated);
 	ATF_TP_ADD_TC(tp, connection__broken_under_load);

@@ -61,6 +61,16 @@ need_io_uring()
 	esac
 }
 
+# The same for the threads of sync, which are made to take everything.
+atf_test_case kill__threads_on_the_page_cache
+kill__threads_on_the_page_cache_body()
+{
+	atf_check -o save:out -e save:err \
+	    "$torture" -E sync -T 8 -k 300 -s 60 "$blkd" image
+	cat out
+	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
+}
+
 # A file each of whose reads and writes takes 20 ms in another process, and
 # cannot be called back once it is there; nbd.log says when each was there.
 slow_file()
@@ -97,7 +107,7 @@ slow_file_cleanup()
 no_stale_io()
 {
 	atf_check -o save:out -e save:err \
-	    "$torture" -dev -E "$1" -k "$2" -s 40 -i 4 "$blkd" "$3"
+	    "$torture" -dev -E "$1" -T "$4" -k "$2" -s 40 -i 4 "$blkd" "$3"
 	cat out
 	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
 	grep -q "kills 0," out && atf_fail "nothing was killed"
@@ -133,9 +143,21 @@ atf_test_case stale__sync cleanup
 stale__sync_body()
 {
 	slow_file
-	no_stale_io sync 30 image
+	no_stale_io sync 30 image 0
 }
 stale__sync_cleanup()
+{
+	slow_file_cleanup
+}
+
+# Several threads wait for the file when they are killed.
+atf_test_case stale__threads cleanup
+stale__threads_body()
+{
+	slow_file
+	no_stale_io sync 30 image 8
+}
+stale__threads_cleanup()
 {
 	slow_file_cleanup
 }
@@ -147,7 +169,7 @@ stale__uring_body()
 {
 	need_io_uring
 	slow_file
-	no_stale_io uring 30 image
+	no_stale_io uring 30 image 0
 }
 stale__uring_cleanup()
 {
@@ -158,7 +180,9 @@ atf_init_test_cases()
 {
 	atf_add_test_case upgrade__under_load
 	atf_add_test_case stale__sync
+	atf_add_test_case stale__threads
 	atf_add_test_case stale__uring
+	atf_add_test_case kill__threads_on_the_page_cache
 	atf_add_test_case kill__uring_on_the_page_cache
 	atf_add_test_case kill__uring_past_the_page_cache
 	atf_add_test_case kill__at_random_instants
