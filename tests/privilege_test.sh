@@ -3,69 +3,43 @@
 # What the monitor can still do while its machine runs, and that it is
 # enough: vmmd and blkd as built, with the test guest, under /dev/kvm.
 
-vmmd=$VMMD_BUILDDIR/vmmd/vmmd
-blkd=$VMMD_BUILDDIR/blkd/blkd
-guest=$VMMD_BUILDDIR/tests/guest/guest.elf
+export VMMD="$VMMD_BUILDDIR/vmmd/vmmd"
+export BLKD="$VMMD_BUILDDIR/blkd/blkd"
+export VMMCTL="$VMMD_BUILDDIR/vmmd/vmmctl"
+kernel=$VMMD_BUILDDIR/tests/guest/guest.elf
+. "$VMMD_SRCDIR/tests/subr/vmmd.subr"
 
 # KILL SETGID SETUID SETPCAP SYS_CHROOT SYS_ADMIN; DAC_OVERRIDE.
 needed=$((1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 18 | 1 << 21 | 1 << 23))
 override=$((1 << 1))
 
-conf()
+# by COMMAND ...: vmmd is started by that.
+by()
 {
-	test -r /dev/kvm && test -w /dev/kvm ||
-	    atf_skip "/dev/kvm is missing or refused"
-	test -f vda.img || truncate -s 8M vda.img
-	cat >vmmd.conf <<-END
-	vm {
-		name = privilege
-		memory = 64M
-		kernel = $guest
-		cmdline = "test=loop count=0 progress=50 timeout=20000"
-		mmio-cmdline = yes
-		serial = stdio
-		control = none
-		sandbox = ${sandbox:-strict}
-	}
-	disk vda {
-		path = $PWD/vda.img
-	}
-	END
+	printf '#! /bin/sh\nexec %s "%s" "$@"\n' "$*" "$VMMD" >by
+	chmod 0755 by
+	VMMD=$PWD/by
 }
 
-# start [COMMAND ...]: vmmd by that command, until the guest works.
 start()
 {
-	"$@" "$vmmd" -d -f vmmd.conf -b "$blkd" </dev/null >console 2>log &
-	pid=$!
-	await "guest: loop at" console
+	vmmd_start "$kernel" -m 64M -o mmio-cmdline=yes \
+	    -o sandbox="${sandbox:-strict}" "$@" \
+	    -a "test=loop count=0 progress=50 timeout=20000"
 }
 
-await()
+# works: the machine, until it does.
+works()
 {
-	until grep -q "$1" "$2" 2>/dev/null; do
-		kill -0 $pid 2>/dev/null || {
-			cat console log
-			atf_fail "vmmd ended before: $1"
-		}
-		sleep 0.05
-	done
+	vmmd_expect "guest: loop at"
+	pid=$(vmmd_pid)
 }
 
-# kill_disk N: for the Nth time, and its successor works.
+# kill_disk: as often as it likes; a successor works.
 kill_disk()
 {
-	kill -9 "$(pgrep -P $pid -f '^blkd: vda')"
-	await "attached again after death $1" log
-}
-
-stop()
-{
-	kill $pid
-	status=0
-	wait $pid || status=$?
-	cat log
-	test $status -eq 84 || atf_fail "exit code $status"
+	vmmd_kill vda "${1:-1}"
+	vmmd_moves vda
 }
 
 # field NAME: of /proc/PID/status
@@ -94,93 +68,99 @@ root()
 	atf_set require.user root
 }
 
-atf_test_case root__keeps_what_it_needs
+vmmd_test_case root__keeps_what_it_needs
 root__keeps_what_it_needs_head() { root; }
 root__keeps_what_it_needs_body()
 {
-	conf
+	vmmd_disk vda 8M
 	start
+	works
 	holds $needed
-	stop
+	vmmd_stop
 }
 
 # As a child of root's gets what is in the bounding set.
-atf_test_case root__respawns_and_backs_off
+vmmd_test_case root__respawns_and_backs_off
 root__respawns_and_backs_off_head() { root; }
 root__respawns_and_backs_off_body()
 {
-	conf
+	vmmd_disk vda 8M
 	start
-	for n in 1 2 3 4; do
-		kill_disk $n
-	done
-	atf_check -o ignore grep "the next blkd waits 10 ms" log
-	atf_check -o ignore grep "the next blkd waits 40 ms" log
+	works
+	kill_disk 4
+	vmmd_expect -l "the next blkd waits 10 ms"
+	vmmd_expect -l "the next blkd waits 40 ms"
 	holds $needed
-	stop
+	vmmd_stop
 }
 
 # An image that root can open as root only: that right stays.
-atf_test_case root__image_of_another
+vmmd_test_case root__image_of_another
 root__image_of_another_head() { root; }
 root__image_of_another_body()
 {
-	conf
+	vmmd_disk vda 8M
 	chown 12345 vda.img
 	chmod 0600 vda.img
 	start
+	works
 	holds $((needed | override))
-	kill_disk 1
-	stop
+	kill_disk
+	vmmd_stop
 }
 
-atf_test_case root__nothing_to_spare
+vmmd_test_case root__nothing_to_spare
 root__nothing_to_spare_head() { root; }
 root__nothing_to_spare_body()
 {
-	conf
+	vmmd_disk vda 8M
+	built=$VMMD
 	for cap in setuid setgid; do
-		status=0
-		timeout 20 setpriv --bounding-set=-$cap "$vmmd" -d \
-		    -f vmmd.conf -b "$blkd" </dev/null >console 2>log ||
-		    status=$?
-		cat log
-		test $status -eq 77 ||
-		    atf_fail "exit code $status without $cap"
+		VMMD=$built
+		by setpriv --bounding-set=-$cap
+		start
+		vmmd_wait 77
 	done
 }
 
 # Root of a container: user namespaces instead.
-atf_test_case root__without_sys_admin
+vmmd_test_case root__without_sys_admin
 root__without_sys_admin_head() { root; }
 root__without_sys_admin_body()
 {
-	sandbox=best-effort conf
-	start setpriv --bounding-set=-sys_admin
+	vmmd_disk vda 8M
+	by setpriv --bounding-set=-sys_admin
+	sandbox=best-effort start
+	works
 	test $((0x$(field CapEff) & 1 << 21)) -eq 0 || atf_fail "SYS_ADMIN"
-	atf_check -o ignore grep "disk vda: .*user namespace" log
-	kill_disk 1
-	stop
+	vmmd_expect -l "disk vda: .*user namespace"
+	kill_disk
+	vmmd_stop
 }
 
 # What a user was given beyond a user's rights is not needed.
-atf_test_case user__keeps_nothing
+vmmd_test_case user__keeps_nothing
 user__keeps_nothing_head() { root; }
 user__keeps_nothing_body()
 {
-	sandbox=best-effort conf
 	setpriv --reuid=65534 test -x "$VMMD_BUILDDIR/." -a -x . || {
 		atf_skip "an ordinary user cannot reach the build tree"
 	}
+	vmmd_disk vda 8M
 	chown 65534 vda.img
 	bounds=
-	start setpriv --reuid=65534 --regid=65534 \
-	    --groups="$(stat -c %g /dev/kvm)" --inh-caps=+net_admin,+sys_admin \
+	by setpriv --reuid=65534 --regid=65534 \
+	    --groups="$(stat -c %g /dev/kvm)" \
+	    --inh-caps=+net_admin,+sys_admin \
 	    --ambient-caps=+net_admin,+sys_admin
+	mkdir user
+	chown 65534 user
+	sandbox=best-effort start -o control=../../user/control
+	works
 	holds 0
-	kill_disk 1
+	kill_disk
 	holds 0
-	stop
+	vmmd_stop
 }
 
 atf_init_test_cases()
