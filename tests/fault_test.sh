@@ -10,6 +10,7 @@ kernel=$VMMD_BUILDDIR/tests/guest/guest.elf
 . "$VMMD_SRCDIR/tests/subr/vmmd.subr"
 
 rw="test=rw rounds=1000000 timeout=0"
+loop="test=loop count=0 progress=20 timeout=0"
 
 # disk [KEY=VALUE ...]
 disk()
@@ -79,6 +80,14 @@ has_changed()
 goes_on()
 {
 	vmmd_until 30 writes_past "$(vmmd_stat vda writes)"
+}
+
+# passes: the guest has found nothing wrong so far, and ends in order.
+passes()
+{
+	vmmd_moves vda
+	ctl 0 stop
+	vmmd_wait 84
 }
 
 vmmd_test_case command__is_checked
@@ -164,12 +173,11 @@ vmmd_test_case kill__every_so_often
 kill__every_so_often_body()
 {
 	disk
-	busy "test=loop count=4000 progress=20 timeout=30000"
+	busy "$loop"
 	ctl 0 fault vda kill op=write every=150 count=4
 	ctl 0 fault vda kill op=read every=150 count=2 when=after
 	vmmd_expect -l "attached again after death 4"
-	vmmd_wait 0
-	on_console "guest: loop passed"
+	passes
 	in_log "fault 1: kill"
 }
 
@@ -178,7 +186,7 @@ vmmd_test_case kill__is_counted_once
 kill__is_counted_once_body()
 {
 	disk
-	busy "test=loop count=0 progress=20 timeout=0"
+	busy "$loop"
 	ctl 0 fault vda kill op=write skip=20 every=200 count=2
 	struck 1 2
 	vmmd_expect -l "attached again after death 2"
@@ -194,12 +202,11 @@ vmmd_test_case stop__is_replaced
 stop__is_replaced_body()
 {
 	disk
-	busy "test=loop count=3000 progress=20 timeout=60000"
+	busy "$loop"
 	ctl 0 fault vda stop op=write skip=10
 	vmmd_expect -l "fault 1: stop"
 	vmmd_expect -l "attached again after death 1"
-	vmmd_wait 0
-	on_console "guest: loop passed"
+	passes
 }
 
 # Delays are as long as they were asked for, and no error.
@@ -276,7 +283,7 @@ hundredth()
 	rm -f vda.img
 	truncate -s 64M vda.img
 	# Sectors where the example has its journal, and no other ones.
-	busy "test=loop count=0 progress=20 timeout=0 first=2048"
+	busy "$loop first=2048"
 	ctl 0 pause vda
 	# shellcheck disable=SC2046 # words are wanted
 	ctl 0 $(sed -n '1s/^vmmctl -n web //p' commands | sed "$1")
@@ -340,7 +347,7 @@ vmmd_test_case lost_flush__of_two_queues
 lost_flush__of_two_queues_body()
 {
 	disk faults=yes queues=2
-	busy "test=loop count=4000 progress=20 timeout=60000 queues=2"
+	busy "$loop queues=2"
 	ctl 0 fault vda lost-flush
 	struck 1 50
 	cp vda.img before.img
@@ -350,8 +357,7 @@ lost_flush__of_two_queues_body()
 	# Cleared: it is there at once, though the guest may flush nothing.
 	ctl 0 fault vda clear
 	vmmd_until 30 has_changed
-	vmmd_wait 0
-	on_console "guest: loop passed"
+	passes
 }
 
 # The death of a disk process is no power cut, nor is an orderly end: what is
@@ -360,15 +366,14 @@ vmmd_test_case lost_flush__orderly_end
 lost_flush__orderly_end_body()
 {
 	disk
-	busy "test=loop count=3000 progress=20 timeout=60000"
+	busy "$loop"
 	ctl 0 fault vda lost-flush
 	struck 1 1
 	cp vda.img before.img
 	vmmd_kill vda
 	goes_on
 	atf_check cmp before.img vda.img
-	vmmd_wait 0
-	on_console "guest: loop passed"
+	passes
 	atf_check -s exit:1 -o ignore cmp before.img vda.img
 }
 
