@@ -188,7 +188,7 @@ claim_blocks(struct backing *b, struct claim *claim, uint64_t offset,
 {
 	uint64_t mask = b->align - 1;
 
-	claim->link = NULL;
+	claim->taken = false;
 	if (b->align != 1)
 		claim_take(&b->claims, claim, offset & ~mask,
 		    (offset + bytes + mask) & ~mask, alone);
@@ -204,7 +204,7 @@ backing_claim(struct backing *b, struct claim *claim, uint64_t offset,
 void
 backing_unclaim(struct backing *b, struct claim *claim)
 {
-	if (claim->link != NULL)
+	if (claim->taken)
 		claim_give(&b->claims, claim);
 }
 

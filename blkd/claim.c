@@ -47,6 +47,7 @@ claim_take(struct claims *c, struct claim *claim, uint64_t first,
 	claim->first = first;
 	claim->end = end;
 	claim->alone = alone;
+	claim->taken = true;
 	pthread_mutex_lock(&c->lock);
 	c->waiting++;
 	while (must_wait(c, claim))
@@ -63,11 +64,11 @@ claim_take(struct claims *c, struct claim *claim, uint64_t first,
 void
 claim_give(struct claims *c, struct claim *claim)
 {
+	claim->taken = false;
 	pthread_mutex_lock(&c->lock);
 	*claim->link = claim->next;
 	if (claim->next != NULL)
 		claim->next->link = claim->link;
-	claim->link = NULL;
 	if (c->waiting > 0)
 		pthread_cond_broadcast(&c->given);
 	pthread_mutex_unlock(&c->lock);

@@ -21,8 +21,9 @@ struct claim {
 	uint64_t	 first;
 	uint64_t	 end;		/* the first byte behind it */
 	bool		 alone;
-	struct claim	*next;
-	struct claim	**link;		/* what points here; NULL: not taken */
+	bool		 taken;		/* the owner's to read; false at first */
+	struct claim	*next;		/* these two under the lock */
+	struct claim	**link;		/* what points here */
 };
 
 struct claims {

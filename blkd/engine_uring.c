@@ -322,7 +322,7 @@ uring_submit(struct engine *e, struct engine_op *op)
 {
 	op->zeroed = 0;
 	op->error = 0;
-	op->claim.link = NULL;
+	op->claim.taken = false;
 	switch (op->type) {
 	case ENGINE_READ:
 	case ENGINE_WRITE:
