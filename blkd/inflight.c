@@ -93,6 +93,17 @@ inflight_drop(struct inflight *f, uint16_t head)
 }
 
 void
+inflight_again(struct inflight *f, uint16_t head)
+{
+	unsigned deaths = inflight_deaths(f, head);
+
+	if (deaths > STATE_INFLIGHT_DEATHS_MAX)
+		deaths = STATE_INFLIGHT_DEATHS_MAX;
+	store_word(f, head, state_inflight_word(
+	    state_inflight_order(f->word[head]), deaths, 1));
+}
+
+void
 inflight_forget(struct inflight *f, uint16_t head)
 {
 	store_word(f, head, f->word[head] & ~STATE_INFLIGHT_MARK);
@@ -250,8 +261,7 @@ static int
 settle(struct found *found, struct virtq *vq, uint16_t *replay)
 {
 	struct inflight *f = found->f;
-	uint64_t word;
-	uint16_t i, head;
+	uint16_t i;
 	int n = 0;
 
 	if (found->pending) {
@@ -259,17 +269,9 @@ settle(struct found *found, struct virtq *vq, uint16_t *replay)
 			publish_recorded(vq, found->batch, found->nbatch);
 		free_recorded(f, vq, found->batch, found->nbatch);
 	}
-	for (i = 0; i < found->nheads; i++) {
-		head = found->heads[i];
-		if (!inflight_has(f, head))
-			continue;
-		word = f->word[head];
-		if (state_inflight_deaths(word) < STATE_INFLIGHT_DEATHS_MAX)
-			store_word(f, head, state_inflight_word(
-			    state_inflight_order(word),
-			    state_inflight_deaths(word) + 1, 1));
-		replay[n++] = head;
-	}
+	for (i = 0; i < found->nheads; i++)
+		if (inflight_has(f, found->heads[i]))
+			replay[n++] = found->heads[i];
 	return n;
 }
 

@@ -7,6 +7,7 @@
  *	inflight_drop		a head is taken and will never be answered
  *	inflight_publish	a batch goes into the used ring
  *	inflight_recover	what a predecessor left
+ *	inflight_again		such a request is run again; before it is
  *
  * The state is written, and read only by inflight_recover: what is asked in
  * between is answered from private copies.
@@ -51,15 +52,21 @@ inflight_has(const struct inflight *f, uint16_t head)
 	return (f->word[head] & STATE_INFLIGHT_MARK) != 0;
 }
 
-/* How often a blkd died with this head in flight. */
+/*
+ * Of a head that inflight_recover gave: how many blkds have died since they
+ * had begun to run it.  One that died before it came to it does not count.
+ */
 static inline unsigned
 inflight_deaths(const struct inflight *f, uint16_t head)
 {
-	return state_inflight_deaths(f->word[head]);
+	return state_inflight_deaths(f->word[head]) + 1;
 }
 
 void	inflight_mark(struct inflight *, uint16_t head);
 void	inflight_drop(struct inflight *, uint16_t head);
+
+/* It is run again, once for each recovery: the deaths until now are stored. */
+void	inflight_again(struct inflight *, uint16_t head);
 
 /* A marked head is given up without an answer: a replay that is dropped. */
 void	inflight_forget(struct inflight *, uint16_t head);
@@ -74,7 +81,7 @@ void	inflight_publish(struct inflight *, struct virtq *,
 /*
  * Take the journal over from a predecessor: check it against itself and
  * against the rings, settle the publish record, set the cursors of the
- * virtq, count a death for each request in flight.  Gives the heads to
+ * virtq.  Gives the heads to
  * replay in their order (room for num).  Returns how many, or -1 and EPROTO
  * where the state contradicts itself or the rings; then nothing was written.
  */

@@ -196,6 +196,29 @@ CASE(crash__during_recovery)
 	finish(&h, 1, 1);
 }
 
+/* Deaths count from when the request is run, not from recoveries. */
+CASE(crash__before_it_runs)
+{
+	struct inflight f;
+	struct virtq vq;
+	struct ring_harness h;
+	uint16_t replay[NUM];
+	unsigned i;
+
+	(void)tc;
+	set_up(&h, 0);
+	mark_all(&h);
+	ATF_REQUIRE_EQ(0, virtq_map(&vq, h.disk.gmem, &h.setup));
+	for (i = 0; i < 5; i++) {
+		ATF_REQUIRE_EQ(3, inflight_recover(&f, journal(&h), &vq,
+		    replay));
+		ATF_CHECK_EQ(1 + i, inflight_deaths(&f, replay[0]));
+		ATF_CHECK_EQ(1, inflight_deaths(&f, replay[1]));
+		inflight_again(&f, replay[0]);
+	}
+	ring_harness_free(&h);
+}
+
 /* Three writes to one sector: the newest wins, in the order of taking. */
 CASE(replay__in_order)
 {
@@ -431,6 +454,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, crash__freed);
 	ATF_TP_ADD_TC(tp, crash__record_cleared);
 	ATF_TP_ADD_TC(tp, crash__during_recovery);
+	ATF_TP_ADD_TC(tp, crash__before_it_runs);
 	ATF_TP_ADD_TC(tp, replay__in_order);
 	ATF_TP_ADD_TC(tp, replay__third_death);
 	ATF_TP_ADD_TC(tp, replay__judged_afresh);

@@ -28,7 +28,11 @@
 
 #define LOOKS		16u	/* at the ring, between two at the clock */
 
-/* A request that was in flight in so many deaths is not run again. */
+/*
+ * A request that was in flight in so many deaths is not run again.  Of those
+ * that were, one may be the cause and the others only its neighbours: so for
+ * the last time each is run with no other beside it.
+ */
 #define DEATHS_MAX	3u
 
 static inline void
@@ -152,7 +156,7 @@ serve_set_up(struct serve *s, const struct queue_setup *setup, bool again)
 	s->ndone = 0;
 	s->batch_max = 1;
 	s->nreplay = s->replayed = 0;
-	s->stalled = s->poisoned = s->taking = s->owed = false;
+	s->stalled = s->poisoned = s->taking = s->owed = s->alone = false;
 	counter_set(s->counters, COUNTER_THROTTLED_NOW, 0);
 	if (again)
 		n = recover(s);
@@ -322,6 +326,17 @@ must_follow(const struct serve *s, const struct request *r)
 	return false;
 }
 
+/* In flight in too many deaths: the answer, instead of a run. */
+static enum gates_verdict
+give_up(struct serve *s, const struct request *r)
+{
+	log_warning("%s: a request of type %u for sector %ju was in flight in"
+	    " %u deaths: it is answered with an I/O error", s->disk->name,
+	    r->type, (uintmax_t)r->sector, DEATHS_MAX);
+	serve_count(s, COUNTER_GIVEN_UP, 1);
+	return GATES_IOERR;
+}
+
 /*
  * A request of a dead predecessor: judged afresh, but it has paid.  Returns
  * false where it must wait for another one that still runs.
@@ -330,14 +345,18 @@ static bool
 replay(struct serve *s, uint16_t head)
 {
 	struct request *r = &s->request[head];
+	unsigned deaths = inflight_deaths(&s->inflight, head);
 	enum gates_verdict verdict;
+	bool alone;
 
 	if (chain_read(&s->chain, &s->vq, s->disk->gmem, head) == -1) {
 		poison(s);
 		return true;
 	}
 	verdict = gates_check(&s->gates, &s->chain, r, 0);
-	if (verdict == GATES_PASS && must_follow(s, r))
+	alone = verdict == GATES_PASS && deaths == DEATHS_MAX - 1;
+	if (verdict == GATES_PASS && (alone ? s->running > 0 :
+	    must_follow(s, r)))
 		return false;
 	serve_count(s, COUNTER_REPLAYED, 1);
 	if (verdict == GATES_DROP) {
@@ -345,13 +364,13 @@ replay(struct serve *s, uint16_t head)
 		count_drop(s);
 		return true;
 	}
-	if (verdict == GATES_PASS &&
-	    inflight_deaths(&s->inflight, head) >= DEATHS_MAX) {
-		log_warning("%s: a request of type %u for sector %ju was in"
-		    " flight in %u deaths: it is answered with an I/O error",
-		    s->disk->name, r->type, (uintmax_t)r->sector, DEATHS_MAX);
-		verdict = GATES_IOERR;
+	if (verdict == GATES_PASS && deaths >= DEATHS_MAX)
+		verdict = give_up(s, r);
+	if (alone) {
+		serve_publish(s);
+		s->alone = true;
 	}
+	inflight_again(&s->inflight, head);
 	run(s, r, verdict);
 	return true;
 }
@@ -359,7 +378,23 @@ replay(struct serve *s, uint16_t head)
 static bool
 replays_left(const struct serve *s)
 {
-	return s->replayed < s->nreplay && !s->poisoned;
+	return (s->replayed < s->nreplay || s->alone) && !s->poisoned;
+}
+
+/* Returns false where it waits for what is in the engine. */
+static bool
+replay_next(struct serve *s)
+{
+	if (s->alone) {
+		if (s->running > 0)
+			return false;
+		serve_publish(s);
+		s->alone = false;
+	} else if (replay(s, s->replay[s->replayed]))
+		s->replayed++;
+	else
+		return false;
+	return true;
 }
 
 /* Until all have been run again, or one waits for what is in the engine. */
@@ -369,10 +404,8 @@ replay_all(struct serve *s)
 	unsigned running;
 
 	while (replays_left(s)) {
-		if (replay(s, s->replay[s->replayed])) {
-			s->replayed++;
+		if (replay_next(s))
 			continue;
-		}
 		running = s->running;
 		s->ops->kick(s->engine);
 		collect(s);

@@ -70,6 +70,7 @@ struct serve {
 	unsigned		 replayed;
 	uint16_t		 replay[STATE_QUEUE_SIZE_MAX];
 
+	bool			 alone;		/* a replay that no other joins */
 	bool			 fire;		/* an interrupt, whatever is wanted */
 	bool			 owed;		/* one was put off */
 	bool			 taking;	/* in a round: there may be more */

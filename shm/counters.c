@@ -65,6 +65,9 @@ static const struct counter_row rows[COUNTER_COUNT] = {
 	    "Requests taken and not yet answered."),
 	ROW(THROTTLED_NOW, "throttled_now", GAUGE,
 	    "Queues that wait for tokens now."),
+	ROW(GIVEN_UP, "given_up", EVENTS,
+	    "Requests in flight in three deaths: not run again, but answered"
+	    " IOERR."),
 };
 
 const struct counter_row *

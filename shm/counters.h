@@ -49,6 +49,8 @@ enum counter {
 	/* gauges */
 	COUNTER_IN_FLIGHT,
 	COUNTER_THROTTLED_NOW,	/* 1 while a queue waits for tokens */
+	/* of later versions: each keeps its slot */
+	COUNTER_GIVEN_UP,	/* in flight in too many deaths: not run */
 	COUNTER_COUNT,
 };
 

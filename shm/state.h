@@ -55,8 +55,9 @@
  *
  * The order number is the free-running count of heads taken from the avail
  * ring since the last reset, so its low 16 bits, less one, plus s_base are
- * the ring index of the head.  deaths counts how often a blkd died with the request
- * in flight.  M: in flight.  0: never used since the last reset.
+ * the ring index of the head.  deaths counts those of blkds that had
+ * begun to run the request: stored by a successor, as it begins to run it
+ * again.  M: in flight.  0: never used since the last reset.
  */
 #define STATE_INFLIGHT_MARK		UINT64_C(1)
 #define STATE_INFLIGHT_DEATHS_MAX	127

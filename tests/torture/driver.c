@@ -45,6 +45,7 @@ struct block {
 	uint64_t	floor;		/* no read returns an older one */
 	uint32_t	writing;	/* writes in flight */
 	uint64_t	written;	/* score.issued when one began or ended */
+	bool		unsure;		/* a write of it has failed */
 };
 
 struct slot {
@@ -143,6 +144,9 @@ check_block(struct driver *d, const void *data, uint64_t sector,
 	case BLOCK_GOOD:
 		break;
 	}
+	/* What has failed may have been written, or not. */
+	if (d->block[sector].unsure && least > d->block[sector].floor)
+		least = d->block[sector].floor;
 	if (found < least)
 		corrupt(d, sector, "an old generation", found);
 	if (found > d->block[sector].newest)
@@ -284,7 +288,7 @@ fill(struct driver *d, unsigned index)
 /* --- completions -------------------------------------------------------- */
 
 static void
-complete_write(struct driver *d, const struct slot *s)
+complete_write(struct driver *d, const struct slot *s, bool ok)
 {
 	uint64_t i, n = s->bytes / BLOCK_BYTES;
 	struct block *b = &d->block[s->sector];
@@ -292,9 +296,16 @@ complete_write(struct driver *d, const struct slot *s)
 	for (i = 0; i < n; i++, b++) {
 		b->writing--;
 		b->written = shared_load(&d->score->issued);
-		if (s->alone[i] && s->generation[i] > b->floor)
+		b->unsure |= !ok;
+		if (ok && s->alone[i] && s->generation[i] > b->floor)
 			b->floor = s->generation[i];
 	}
+}
+
+static bool
+is_poison(const struct driver *d, const struct slot *s)
+{
+	return s->type == VIRTIO_BLK_T_OUT && s->sector < d->setup->poison;
 }
 
 static void
@@ -302,6 +313,7 @@ complete(struct driver *d, uint32_t head)
 {
 	unsigned index = head / DESCS;
 	struct slot *s = &d->slot[index];
+	bool ok;
 
 	if (head >= SCORE_QUEUE_SIZE || head % DESCS != 0 || !s->busy) {
 		add(&d->score->duplicated, 1);
@@ -311,13 +323,14 @@ complete(struct driver *d, uint32_t head)
 	d->in_flight--;
 	if (s->touching)
 		d->touches--;
-	if (driverq_status(&d->q, index) !=
-	    VIRTIO_BLK_S_OK)
-		add(&d->score->failed, 1);
+	ok = driverq_status(&d->q, index) == VIRTIO_BLK_S_OK;
+	if (!ok)
+		add(is_poison(d, s) ? &d->score->refused : &d->score->failed,
+		    1);
 	else if (s->type == VIRTIO_BLK_T_IN)
 		check_read(d, s);
 	if (s->type == VIRTIO_BLK_T_OUT)
-		complete_write(d, s);
+		complete_write(d, s, ok);
 	fill(d, index);
 }
 

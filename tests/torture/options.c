@@ -13,9 +13,9 @@
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: torture [-derUtuvw] [-E engine] [-i image_mib]"
-	    " [-k kills]\n\t[-m memory_mib] [-S seed] [-s seconds]"
-	    " [-T threads] blkd image\n");
+	fprintf(stderr, "usage: torture [-dePrtUuvw] [-a again] [-E engine]"
+	    " [-i image_mib]\n\t[-k kills] [-m memory_mib] [-S seed]"
+	    " [-s seconds] [-T threads]\n\tblkd image\n");
 	exit(64);
 }
 
@@ -37,11 +37,14 @@ options_parse(struct options *o, int argc, char **argv)
 	int c;
 
 	*o = (struct options) {
-		.kills = 500, .memory = UINT64_C(64) << 20,
+		.kills = 500, .again = 1, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
 	};
-	while ((c = getopt(argc, argv, "deE:i:k:m:rS:s:T:tUuvw")) != -1) {
+	while ((c = getopt(argc, argv, "a:deE:i:k:m:PrS:s:T:tUuvw")) != -1) {
 		switch (c) {
+		case 'a':
+			o->again = (unsigned)strtoul(optarg, NULL, 10);
+			break;
 		case 'd':
 			o->direct = true;
 			break;
@@ -61,6 +64,9 @@ options_parse(struct options *o, int argc, char **argv)
 			break;
 		case 'm':
 			o->memory = strtoull(optarg, NULL, 10) << 20;
+			break;
+		case 'P':
+			o->poisoned = true;
 			break;
 		case 'r':
 			o->hurry = true;

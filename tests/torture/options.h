@@ -8,6 +8,7 @@
 
 struct options {
 	unsigned	kills;
+	unsigned	again;		/* before the guest has gone on */
 	unsigned	seconds;	/* at most; 0: any */
 	uint64_t	memory;		/* bytes */
 	uint64_t	image;		/* bytes */
@@ -21,6 +22,7 @@ struct options {
 	bool		upgrade;	/* instead of kills */
 	bool		hurry;		/* in real time: as if nothing else ran */
 	bool		spare;		/* a kill waits for the next spare */
+	bool		poisoned;	/* blkd dies of some writes: poison.c */
 	bool		verbose;
 	const char	*path;
 	const char	*blkd;

@@ -30,6 +30,7 @@ struct score {
 	uint64_t	duplicated;	/* completed that were not in flight */
 	uint64_t	corrupt;	/* blocks with wrong data */
 	uint64_t	failed;		/* status other than OK */
+	uint64_t	refused;	/* of those that have to: poison */
 	uint64_t	progress_ns;	/* of the last completion */
 
 	/* Both: the longest time without a completion since the last look. */
@@ -45,6 +46,7 @@ struct driver_setup {
 	const char	*image;
 	uint64_t	 sectors;
 	uint64_t	 seed;
+	uint64_t	 poison;	/* sectors: a write there fails */
 	bool		 unordered;	/* completion in any order is right */
 	int		 priority;	/* in real time; 0: as it comes */
 };

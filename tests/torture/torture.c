@@ -7,7 +7,8 @@
  * blkd.  The guest's driver is a process of its own (driver.c); the vm
  * process is left out, registers are written from here (registers.c).
  *
- * Prints one line; exits 1 if anything was lost, duplicated or corrupt.
+ * Prints one line; exits 1 if anything was lost, duplicated or corrupt, or
+ * failed for another reason than that it was in flight in three deaths.
  */
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -40,6 +41,7 @@
 #define LIMIT_S		60		/* without a step of any kind */
 #define REST_US		60000		/* in real time: others have to live */
 #define SOON_US		20000		/* a kill follows READY within this */
+#define POISON_SECTORS	8		/* poison.c */
 
 struct torture {
 	struct options		 o;
@@ -63,7 +65,7 @@ struct torture {
 	unsigned		 nsamples;
 	uint64_t		*sample;	/* outages, ns */
 	bool			 rested;
-	bool			 twice;		/* killed again since the sample */
+	unsigned		 more;		/* kills since the sample, but one */
 	bool			 ending;
 	bool			 broken;
 };
@@ -87,6 +89,7 @@ start_driver(struct torture *t)
 		.image = t->o.path,
 		.sectors = t->o.image / BLOCK_BYTES,
 		.seed = block_random(&t->seed),
+		.poison = t->o.poisoned ? POISON_SECTORS : 0,
 		.unordered = t->o.unordered,
 		.priority = t->o.hurry ? 2 : 0,
 	};
@@ -178,11 +181,13 @@ kill_it(struct torture *t)
 	disk_status(t->disk, &status);
 	if (status.m_pid <= 0)
 		return;
-	t->twice = t->killed_ns != 0;
-	if (t->twice)
+	if (t->killed_ns != 0) {
 		t->again++;
-	else
+		t->more++;
+	} else {
+		t->more = 0;
 		shared_store(&t->score->gap_ns, 0);
+	}
 	t->rested = false;
 	t->killed_ns = score_clock();
 	stamp(t, "killed");
@@ -215,7 +220,8 @@ may_kill(struct torture *t)
 	struct score *s = t->score;
 
 	if (!take_sample(t))
-		return !t->twice && block_random(&t->seed) % 256 == 0;
+		return t->more < t->o.again &&
+		    block_random(&t->seed) % 256 == 0;
 	if (t->o.touch && shared_load(&s->touched) != shared_load(&s->touch))
 		return false;
 	if (t->o.spare && !disk_has_spare(t->disk))
@@ -278,10 +284,11 @@ on_ready(void *ctx, struct disk *disk)
 		errx(1, "torture: the device has lost its status");
 	if (t->ending)
 		return;
-	/* One in eight dies while it still replays. */
+	/* One in eight dies while it still replays; or many of them. */
 	us = block_random(&t->seed);
-	if (us % 8 == 0 && t->killed_ns != 0 && !t->twice && !t->o.spare &&
-	    !t->o.touch && !is_enough(t))
+	if (us % (t->o.again > 1 ? 2 : 8) == 0 && t->killed_ns != 0 &&
+	    t->more < t->o.again && !t->o.spare && !t->o.touch &&
+	    !is_enough(t))
 		kill_it(t);
 	arm(t, us % SOON_US);
 }
@@ -402,26 +409,42 @@ percentile(const struct torture *t, unsigned percent)
 	return (double)t->sample[(t->nsamples - 1) * percent / 100] / 1e6;
 }
 
+static uint64_t
+counted(const struct torture *t, enum counter which)
+{
+	return shared_load(&t->state->queue[0].s_counters.s_value[which]);
+}
+
 /* Returns the exit status. */
 static int
 report(struct torture *t)
 {
 	const struct score *s = t->score;
-	uint64_t replayed = shared_load(
-	    &t->state->queue[0].s_counters.s_value[COUNTER_REPLAYED]);
+	uint64_t replayed = counted(t, COUNTER_REPLAYED);
+	uint64_t given_up = counted(t, COUNTER_GIVEN_UP);
+	/* Those that were run in three deaths may fail: we have seen to it. */
+	bool killed_thrice = t->o.again > 1 || t->o.poisoned;
 
 	qsort(t->sample, t->nsamples, sizeof(*t->sample), by_size);
 	printf("kills %u, respawns %u, killed before the guest went on %u,"
 	    " requests %llu, replayed %llu, lost %llu, duplicated %llu,"
-	    " corrupt %llu, failed %llu, outage ms: p50 %.3f p99 %.3f"
+	    " corrupt %llu, failed %llu, poisonous %llu, given up %llu,"
+	    " outage ms: p50 %.3f p99 %.3f"
 	    " max %.3f\n",
 	    t->kills, t->respawns, t->again, (unsigned long long)s->done,
 	    (unsigned long long)replayed, (unsigned long long)s->lost,
 	    (unsigned long long)s->duplicated, (unsigned long long)s->corrupt,
-	    (unsigned long long)s->failed, percentile(t, 50),
+	    (unsigned long long)s->failed, (unsigned long long)s->refused,
+	    (unsigned long long)given_up, percentile(t, 50),
 	    percentile(t, 99), percentile(t, 100));
-	if (t->broken || s->lost + s->duplicated + s->corrupt + s->failed > 0)
+	if (t->broken || s->lost + s->duplicated + s->corrupt > 0)
 		return 1;
+	if (s->failed + s->refused > given_up)
+		return 1;
+	if (given_up > 0 && !killed_thrice) {
+		puts("a request was given up, and was not killed thrice");
+		return 1;
+	}
 	if (t->kills > 10 && replayed == 0 && !t->o.upgrade) {
 		puts("nothing was replayed: the kills came too late");
 		return 1;

@@ -54,6 +54,42 @@ kill__uring_past_the_page_cache_body()
 	uring_kills -d
 }
 
+# Kills without mercy: what is in flight in three deaths may fail, nothing
+# else, and each of those is counted.
+mercy()
+{
+	atf_check -o save:out -e save:err \
+	    "$torture" -a 1000 "$@" -k 400 -s 60 "$blkd" image
+	cat out
+	atf_check -o match:'lost 0, duplicated 0, corrupt 0' cat out
+}
+
+atf_test_case kill__again_and_again
+kill__again_and_again_body()
+{
+	mercy -E sync
+}
+
+atf_test_case kill__again_and_again_uring
+kill__again_and_again_uring_body()
+{
+	need_io_uring
+	mercy -E uring
+}
+
+# A blkd that dies of each write to the first 4 KiB: those fail, and none of
+# those that were in flight beside them.
+atf_test_case poison__spares_its_neighbours
+poison__spares_its_neighbours_body()
+{
+	poisoned=$VMMD_BUILDDIR/tests/torture/poisoned
+	atf_check -o save:out -e save:err \
+	    "$torture" -P -k 1 -s 5 "$poisoned" image
+	cat out
+	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
+	atf_check -o not-match:'poisonous 0,' cat out
+}
+
 need_io_uring()
 {
 	case $(cat /proc/sys/kernel/io_uring_disabled 2>/dev/null) in
@@ -186,4 +222,7 @@ atf_init_test_cases()
 	atf_add_test_case kill__uring_on_the_page_cache
 	atf_add_test_case kill__uring_past_the_page_cache
 	atf_add_test_case kill__at_random_instants
+	atf_add_test_case kill__again_and_again
+	atf_add_test_case kill__again_and_again_uring
+	atf_add_test_case poison__spares_its_neighbours
 }
