@@ -29,6 +29,12 @@ struct backing;
 struct backing	*backing_open(int fd, bool readonly, uint32_t block_size);
 void		 backing_close(struct backing *);	/* NULL is accepted */
 
+/*
+ * From now on a call of the system moves one buffer: a filter need not allow
+ * preadv and pwritev.  Before it is used.
+ */
+void		 backing_take_singly(struct backing *);
+
 /* Size in bytes, asked anew (a resize); -1 and errno on failure. */
 int64_t		 backing_size(const struct backing *);
 int		 backing_fd(const struct backing *);

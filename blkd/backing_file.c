@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "blkd/backing.h"
+#include "blkd/backing_call.h"
 #include "blkd/backing_iov.h"
 
 #define BOUNCE_BYTES	(256u << 10)
@@ -31,6 +32,7 @@
 struct backing {
 	int		 fd;
 	bool		 device;	/* a block device */
+	bool		 singly;	/* one buffer a call */
 	uint32_t	 align;		/* of O_DIRECT; 1: none needed */
 	uint8_t		*bounce;	/* BOUNCE_BYTES; or NULL */
 	pthread_mutex_t	 lock;		/* of the bounce buffer */
@@ -45,12 +47,21 @@ transfer_some(const struct backing *b, enum direction d,
     const struct backing_iov *v, uint64_t offset)
 {
 	int n = v->n > IOV_MAX ? IOV_MAX : (int)v->n;
+	const struct iovec *iov = v->iov;
+	off_t at = (off_t)offset;
 	ssize_t done;
 
 	do {
-		done = d == TO_MEMORY ?
-		    preadv(b->fd, v->iov, n, (off_t)offset) :
-		    pwritev(b->fd, v->iov, n, (off_t)offset);
+		if (n == 1 || b->singly)
+			done = d == TO_MEMORY ?
+			    backing_call_pread(b->fd, iov->iov_base,
+			    iov->iov_len, at) :
+			    backing_call_pwrite(b->fd, iov->iov_base,
+			    iov->iov_len, at);
+		else
+			done = d == TO_MEMORY ?
+			    backing_call_preadv(b->fd, iov, n, at) :
+			    backing_call_pwritev(b->fd, iov, n, at);
 	} while (done == -1 && errno == EINTR);
 	return done;
 }
@@ -150,6 +161,12 @@ backing_close(struct backing *b)
 	free(b->bounce);
 	free(b);
 	errno = saved;
+}
+
+void
+backing_take_singly(struct backing *b)
+{
+	b->singly = true;
 }
 
 /*

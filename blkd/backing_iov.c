@@ -17,20 +17,6 @@ backing_iov_bytes(const struct backing_iov *v)
 	return bytes;
 }
 
-void
-backing_iov_skip(struct backing_iov *v, size_t bytes)
-{
-	while (v->n > 0 && bytes >= v->iov->iov_len) {
-		bytes -= v->iov->iov_len;
-		v->iov++;
-		v->n--;
-	}
-	if (v->n > 0 && bytes > 0) {
-		v->iov->iov_base = (char *)v->iov->iov_base + bytes;
-		v->iov->iov_len -= bytes;
-	}
-}
-
 /* How much of the first buffer `len` bytes take. */
 static size_t
 front(const struct backing_iov *v, size_t len)

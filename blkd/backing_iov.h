@@ -20,7 +20,19 @@ struct backing_iov {
 size_t	 backing_iov_bytes(const struct backing_iov *);
 
 /* `bytes` of it are done; no more than it has. */
-void	 backing_iov_skip(struct backing_iov *, size_t bytes);
+static inline void
+backing_iov_skip(struct backing_iov *v, size_t bytes)
+{
+	while (v->n > 0 && bytes >= v->iov->iov_len) {
+		bytes -= v->iov->iov_len;
+		v->iov++;
+		v->n--;
+	}
+	if (v->n > 0 && bytes > 0) {
+		v->iov->iov_base = (char *)v->iov->iov_base + bytes;
+		v->iov->iov_len -= bytes;
+	}
+}
 
 /* Copy `len` bytes, no more than it has, from it or to it. */
 void	 backing_iov_gather(struct backing_iov *, void *to, size_t len);

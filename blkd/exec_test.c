@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blkd/backing_call.h"
 #include "blkd/ring_harness.h"
 #include "shm/shared.h"
 
@@ -59,15 +60,31 @@ call(long nr, int fd, const struct iovec *iov, int n, off_t offset)
 }
 
 ssize_t
-preadv(int fd, const struct iovec *iov, int n, off_t offset)
+backing_call_preadv(int fd, const struct iovec *iov, int n, off_t offset)
 {
 	return call(SYS_preadv, fd, iov, n, offset);
 }
 
 ssize_t
-pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+backing_call_pwritev(int fd, const struct iovec *iov, int n, off_t offset)
 {
 	return call(SYS_pwritev, fd, iov, n, offset);
+}
+
+ssize_t
+backing_call_pread(int fd, void *buf, size_t bytes, off_t offset)
+{
+	struct iovec iov = { buf, bytes };
+
+	return call(SYS_preadv, fd, &iov, 1, offset);
+}
+
+ssize_t
+backing_call_pwrite(int fd, const void *buf, size_t bytes, off_t offset)
+{
+	struct iovec iov = { (void *)(uintptr_t)buf, bytes };
+
+	return call(SYS_pwritev, fd, &iov, 1, offset);
 }
 
 int

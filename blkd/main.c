@@ -131,9 +131,9 @@ main(int argc, char **argv)
 	log_open("", LOG_TO_STDERR, LOG_LEVEL_INFO);
 	sandbox = enter_sandbox(&options, rings, &layers);
 	status = session_run(session, sandbox, layers);
-	session_free(session);
-	uring_free(rings);
-	sandbox_free(sandbox);
-	event_base_free(base);
-	return status;
+	/*
+	 * Its threads end with it, and what it holds goes back to the kernel:
+	 * what libc does at the end of a thread has no place in the filter.
+	 */
+	exit(status);
 }

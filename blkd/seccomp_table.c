@@ -187,8 +187,10 @@ static const struct filter_row rows[] = {
 	BOTH(write, "eventfds: interrupts, wake-ups; the log on stderr"),
 
 	/* the backing file: blkd/engine_sync.c, blkd/backing_file.c */
-	BOTH(preadv, "IN"),
-	BOTH(pwritev, "OUT"),
+	BOTH(pread64, "IN"),
+	BOTH(preadv, "IN, in several buffers"),
+	BOTH(pwrite64, "OUT"),
+	BOTH(pwritev, "OUT, of several buffers"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
 	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES; not seen: a kernel's guest does, tests/nested"),
 	BOTH_IF(ioctl, "the same on a block device; not seen: backing_block_test"),
@@ -203,15 +205,13 @@ static const struct filter_row rows[] = {
 	BOTH(munmap, "free(3), detach"),
 	BOTH_IF(mprotect, "malloc(3) in threads; never executable"),
 	BOTH(brk, "malloc(3) in the main thread; not seen: a large control message"),
-	BOTH_IF(madvise, "pthread_exit(3) gives its stack back"),
 
 	/* threads */
 	BOTH_IF(futex, "pthread mutexes, conditions, join"),
-	BOTH(rt_sigprocmask, "pthread_create(3), pthread_exit(3), abort(3)"),
+	BOTH(rt_sigprocmask, "pthread_create(3); not seen: abort(3), when it serves"),
 
 	/* the end */
 	BOTH(close, "descriptors of a message that is refused; detach"),
-	BOTH(exit, "pthread_exit(3)"),
 	BOTH(exit_group, "exit(3)"),
 	BOTH(clock_gettime, "throttle, timers; not seen: where the vDSO cannot"),
 
@@ -223,6 +223,9 @@ static const struct filter_row rows[] = {
 	START_IF(getsockopt, "is it the kind of socket"),
 	START(eventfd2, "what wakes a queue thread"),
 	START_IF(clone, "queue threads"),
+	START(exit, "pthread_exit(3), where an ATTACH fails"),
+	START_IF(madvise, "the same gives the stack back;"
+	    " not seen: an ATTACH that fails so late"),
 	START_IF(rt_sigaction, "the first pthread_create(3): libc's own signal"),
 	START(set_robust_list, "pthread_create(3); blkd/fence.c: after that"),
 	START(gettid, "blkd/fence.c: whose fence it is"),

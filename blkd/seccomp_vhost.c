@@ -168,8 +168,12 @@ static const struct filter_row rows[] = {
 	BOTH(rt_sigreturn, "the way back from SIGBUS: memory that shrank"),
 
 	/* the backing file: blkd/engine_sync.c, blkd/backing_file.c */
-	BOTH(preadv, "IN"),
-	BOTH(pwritev, "OUT"),
+	BOTH(pread64, "IN"),
+	BOTH(pwrite64, "OUT"),
+	ROW(preadv, FILTER_BOTH, FILTER_VECTORED, 0, NULL, 0,
+	    "IN, in several buffers"),
+	ROW(pwritev, FILTER_BOTH, FILTER_VECTORED, 0, NULL, 0,
+	    "OUT, of several buffers"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
 	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file; the size of a"
 	    " state"),

@@ -206,7 +206,8 @@ enter_sandbox(struct start *s)
 	if (s->disk.uring != NULL) {
 		policy.sections = FILTER_URING;
 		policy.threads += o->queues * URING_TASKS;
-	}
+	} else
+		policy.sections = FILTER_VECTORED;
 	policy.threads += o->queues * s->disk.threads;
 	policy.strict = o->sandbox == OPTIONS_SANDBOX_STRICT ||
 	    (o->sandbox == OPTIONS_SANDBOX_DEFAULT && geteuid() == 0);
@@ -253,6 +254,9 @@ make_disk(struct start *s)
 		    " block: %s", o->file, strerror(errno));
 		return EX_NOINPUT;
 	}
+	/* The ring takes vectors; the calls beside it are few: enter_sandbox. */
+	if (d->uring != NULL)
+		backing_take_singly(d->backing);
 	d->sectors = disk_sectors(d, bytes);
 	s->statefd = state_make(d->queues, d->queue_size);
 	if (s->statefd == -1 || (d->state = state_map(s->statefd, d->queues,

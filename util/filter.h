@@ -38,6 +38,7 @@ enum filter_section {
 	FILTER_ALWAYS	 = 0,
 	FILTER_SANITIZER = 1u << 0,	/* a build with --enable-sanitizers */
 	FILTER_URING	 = 1u << 1,	/* an io_uring made before the filter */
+	FILTER_VECTORED	 = 1u << 2,	/* several buffers in one call */
 };
 
 #define FILTER_CHECKS_MAX	3

@@ -8,10 +8,12 @@
 #include <fiu-control.h>
 #include <fiu.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "blkd/backing_call.h"
 #include "tests/failpoints/fail_call.h"
 
 static const struct {
@@ -129,15 +131,31 @@ transfer(const char *name, long number, int fd, const struct iovec *iov,
 }
 
 ssize_t
-preadv(int fd, const struct iovec *iov, int n, off_t offset)
+backing_call_preadv(int fd, const struct iovec *iov, int n, off_t offset)
 {
 	return transfer("preadv", SYS_preadv, fd, iov, n, offset);
 }
 
 ssize_t
-pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+backing_call_pwritev(int fd, const struct iovec *iov, int n, off_t offset)
 {
 	return transfer("pwritev", SYS_pwritev, fd, iov, n, offset);
+}
+
+ssize_t
+backing_call_pread(int fd, void *buf, size_t bytes, off_t offset)
+{
+	struct iovec iov = { buf, bytes };
+
+	return transfer("preadv", SYS_preadv, fd, &iov, 1, offset);
+}
+
+ssize_t
+backing_call_pwrite(int fd, const void *buf, size_t bytes, off_t offset)
+{
+	struct iovec iov = { (void *)(uintptr_t)buf, bytes };
+
+	return transfer("pwritev", SYS_pwritev, fd, &iov, 1, offset);
 }
 
 int

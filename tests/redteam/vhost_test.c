@@ -15,6 +15,7 @@ ATF_TP_ADD_TCS(tp)
 	static struct sandbox_policy policy;
 
 	seccomp_table_policy_vhost(&policy);
+	policy.sections = FILTER_VECTORED;
 	/* How the memory of a front-end comes. */
 	room_leave_out("map_gmem_again");
 	room_add_tries(tp, &policy, false);

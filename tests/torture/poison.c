@@ -1,19 +1,40 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A blkd that dies of a write to the start of its disk: in place of libc's
- * pwritev(2), linked before it.  Tests only.
+ * A blkd that dies of a write to the start of its disk: in place of the
+ * calls of blkd/backing_call.c, linked before them.  Tests only.
  */
 #include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include <unistd.h>
+
+#include "blkd/backing_call.h"
 
 #define POISON_BYTES	4096
 
 ssize_t
-pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+backing_call_pread(int fd, void *buf, size_t bytes, off_t offset)
+{
+	return syscall(SYS_pread64, fd, buf, bytes, offset);
+}
+
+ssize_t
+backing_call_preadv(int fd, const struct iovec *iov, int n, off_t offset)
+{
+	return syscall(SYS_preadv, fd, iov, (long)n, offset, 0L);
+}
+
+ssize_t
+backing_call_pwrite(int fd, const void *buf, size_t bytes, off_t offset)
 {
 	if (offset < POISON_BYTES)
 		__builtin_trap();
-	return syscall(SYS_pwritev, fd, iov, n, offset, 0);
+	return syscall(SYS_pwrite64, fd, buf, bytes, offset);
+}
+
+ssize_t
+backing_call_pwritev(int fd, const struct iovec *iov, int n, off_t offset)
+{
+	if (offset < POISON_BYTES)
+		__builtin_trap();
+	return syscall(SYS_pwritev, fd, iov, (long)n, offset, 0L);
 }
