@@ -26,16 +26,13 @@ struct table {
 	bool		 indirect;
 };
 
-static void
-append(struct chain *c, const struct virtq_desc *d)
+static inline struct chain_desc
+plain(const struct virtq_desc *d)
 {
-	c->last = (struct chain_desc) {
+	return (struct chain_desc) {
 		.gpa = d->g_addr, .len = d->g_len,
 		.writable = (d->g_flags & VRING_DESC_F_WRITE) != 0,
 	};
-	if (c->n < CHAIN_KEPT)
-		c->desc[c->n] = c->last;
-	c->n++;
 }
 
 /*
@@ -60,7 +57,7 @@ open_table(struct table *t, const struct gmem *g, const struct virtq_desc *d)
  * Walk one table.  Returns 0 at the end of the chain, 1 where the chain
  * goes on in the indirect table *via, or -1.
  */
-static int
+static inline int
 walk(struct chain *c, const struct table *t, uint32_t at, bool indirect,
     struct virtq_desc *via)
 {
@@ -75,9 +72,13 @@ walk(struct chain *c, const struct table *t, uint32_t at, bool indirect,
 			*via = d;
 			return 1;
 		}
-		append(c, &d);
-		if ((d.g_flags & VRING_DESC_F_NEXT) == 0)
+		if (c->n < CHAIN_KEPT)
+			c->desc[c->n] = plain(&d);
+		c->n++;
+		if ((d.g_flags & VRING_DESC_F_NEXT) == 0) {
+			c->last = plain(&d);
 			return 0;
+		}
 		at = d.g_next;
 	}
 	return -1;	/* more steps than entries: a loop */

@@ -78,12 +78,14 @@ exec_start(struct request *r, const struct disk *disk,
 		give_serial(r, disk->serial);
 		return true;
 	}
-	r->op = (struct engine_op) {
-		.type = operation_of(r)->op,
-		.unmap = (r->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP) != 0,
-		.offset = r->sector * EXEC_SECTOR, .bytes = r->bytes,
-		.iov = r->iov, .niov = r->niov,
-	};
+	r->op.type = operation_of(r)->op;
+	r->op.unmap = (r->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP) != 0;
+	r->op.offset = r->sector * EXEC_SECTOR;
+	r->op.bytes = r->bytes;
+	r->op.iov = r->iov;
+	r->op.niov = r->niov;
+	r->op.zeroed = 0;
+	r->op.error = 0;
 	ops->submit(engine, &r->op);
 	return false;
 }

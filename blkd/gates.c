@@ -86,6 +86,18 @@ fetch(const struct visit *v, uint64_t gpa, void *to, size_t len)
 	return true;
 }
 
+static bool
+fetch_header(const struct visit *v, uint64_t gpa, struct gates_header *h)
+{
+	const void *at = gmem_at(v->g->disk->gmem, gpa, sizeof(*h));
+
+	/* Else it may lie across two regions. */
+	if (at == NULL)
+		return fetch(v, gpa, h, sizeof(*h));
+	shared_copy(h, at, sizeof(*h));
+	return true;
+}
+
 /* --- the rows ----------------------------------------------------------- */
 
 static bool
@@ -113,7 +125,7 @@ bad_header(struct visit *v)
 	struct gates_header h = { 0, 0, 0 };
 
 	if (first->writable || first->len < sizeof(h) ||
-	    !fetch(v, first->gpa, &h, sizeof(h)))
+	    !fetch_header(v, first->gpa, &h))
 		return true;
 	v->r->type = h.type;
 	v->r->sector = h.sector;
@@ -207,14 +219,20 @@ wrong_direction(struct visit *v)
 static bool
 unmapped_data(struct visit *v)
 {
-	uint32_t i;
+	const struct gmem *gmem = v->g->disk->gmem;
+	struct request *r = v->r;
+	const struct chain_desc *d;
+	void *at;
 
-	v->r->niov = 0;
-	for (i = 0; i < data_count(v); i++) {
-		if (data(v)[i].len == 0)
+	r->niov = 0;
+	for (d = data(v); d < data(v) + data_count(v); d++) {
+		if (d->len == 0)
 			continue;
-		if (gmem_iov(v->g->disk->gmem, data(v)[i].gpa, data(v)[i].len,
-		    v->r->iov, v->g->iov_max, &v->r->niov) == -1)
+		if (r->niov < v->g->iov_max &&
+		    (at = gmem_at(gmem, d->gpa, d->len)) != NULL)
+			r->iov[r->niov++] = (struct iovec) { at, d->len };
+		else if (gmem_iov(gmem, d->gpa, d->len, r->iov,
+		    v->g->iov_max, &r->niov) == -1)
 			return true;
 	}
 	return false;
@@ -286,35 +304,36 @@ throttled(struct visit *v)
  * and sector from 4 on, the sum of the data from 5 on, a type that we know
  * from 10 on.
  */
-static const struct gate {
-	unsigned		 row;
-	bool			(*applies)(struct visit *);
+#define GATES(ROW)					\
+	ROW(1,	no_status,		GATES_DROP)	\
+	ROW(2,	too_long,		GATES_IOERR)	\
+	ROW(3,	bad_header,		GATES_IOERR)	\
+	ROW(4,	buffer_too_long,	GATES_IOERR)	\
+	ROW(5,	wrong_data,		GATES_IOERR)	\
+	ROW(6,	torn,			GATES_IOERR)	\
+	ROW(7,	write_to_readonly,	GATES_IOERR)	\
+	ROW(8,	flush_of_readonly,	GATES_OK)	\
+	ROW(9,	unknown_type,		GATES_UNSUPP)	\
+	ROW(10,	wrong_direction,	GATES_IOERR)	\
+	ROW(11,	out_of_range,		GATES_IOERR)	\
+	ROW(11,	unknown_flags,		GATES_UNSUPP)	\
+	ROW(12,	throttled,		GATES_WAIT)
+
+struct gate {
+	unsigned		 row;	/* 0: all are open */
 	enum gates_verdict	 verdict;
-} gate[] = {
-	{ 1,	no_status,		GATES_DROP },
-	{ 2,	too_long,		GATES_IOERR },
-	{ 3,	bad_header,		GATES_IOERR },
-	{ 4,	buffer_too_long,	GATES_IOERR },
-	{ 5,	wrong_data,		GATES_IOERR },
-	{ 6,	torn,			GATES_IOERR },
-	{ 7,	write_to_readonly,	GATES_IOERR },
-	{ 8,	flush_of_readonly,	GATES_OK },
-	{ 9,	unknown_type,		GATES_UNSUPP },
-	{ 10,	wrong_direction,	GATES_IOERR },
-	{ 11,	out_of_range,		GATES_IOERR },
-	{ 11,	unknown_flags,		GATES_UNSUPP },
-	{ 12,	throttled,		GATES_WAIT },
 };
 
-static const struct gate *
+/* The table as straight code: every request passes all of it. */
+static struct gate
 first_closed(struct visit *v)
 {
-	size_t i;
-
-	for (i = 0; i < sizeof(gate) / sizeof(gate[0]); i++)
-		if (gate[i].applies(v))
-			return &gate[i];
-	return NULL;
+#define IF_CLOSED(row, applies, verdict)			\
+	if (applies(v))						\
+		return (struct gate) { (row), (verdict) };
+	GATES(IF_CLOSED)
+#undef IF_CLOSED
+	return (struct gate) { 0, GATES_PASS };
 }
 
 enum gates_verdict
@@ -322,16 +341,14 @@ gates_check(const struct gates *g, const struct chain *c, struct request *r,
     int throttle)
 {
 	struct visit v = { .g = g, .c = c, .r = r, .throttle = throttle };
-	const struct gate *closed = first_closed(&v);
 
-	return closed == NULL ? GATES_PASS : closed->verdict;
+	return first_closed(&v).verdict;
 }
 
 unsigned
 gates_row(const struct gates *g, const struct chain *c, struct request *r)
 {
 	struct visit v = { .g = g, .c = c, .r = r, .throttle = 0 };
-	const struct gate *closed = first_closed(&v);
 
-	return closed == NULL ? 0 : closed->row;
+	return first_closed(&v).row;
 }

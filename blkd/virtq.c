@@ -50,38 +50,9 @@ virtq_map(struct virtq *vq, const struct gmem *g, const struct queue_setup *s)
 }
 
 uint16_t
-virtq_ahead(const struct virtq *vq)
-{
-	return (uint16_t)(shared_load_acquire(&vq->avail->g_idx) - vq->cursor);
-}
-
-uint16_t
 virtq_published(const struct virtq *vq)
 {
 	return shared_load_acquire(&vq->used->g_idx);
-}
-
-int
-virtq_peek(struct virtq *vq, uint16_t *head)
-{
-	uint16_t ahead;
-
-	if (vq->cursor == vq->seen) {
-		/*
-		 * Acquire: the driver's release store of avail.idx comes
-		 * after its stores of the heads and the descriptors.
-		 */
-		ahead = virtq_ahead(vq);
-		if (ahead > vq->num) {
-			errno = EPROTO;
-			return -1;
-		}
-		vq->seen = (uint16_t)(vq->cursor + ahead);
-		if (ahead == 0)
-			return 0;
-	}
-	*head = shared_load(&vq->avail->g_ring[vq->cursor & (vq->num - 1)]);
-	return 1;
 }
 
 void
@@ -109,16 +80,6 @@ virtq_kicks_on(struct virtq *vq)
 	 */
 	shared_fence();
 	return virtq_ahead(vq) != 0;
-}
-
-void
-virtq_put(struct virtq *vq, uint16_t i, uint32_t id, uint32_t len)
-{
-	struct virtq_used_elem *e =
-	    &vq->used->g_ring[(vq->used_idx + i) & (vq->num - 1)];
-
-	shared_store(&e->g_id, id);
-	shared_store(&e->g_len, len);
 }
 
 void

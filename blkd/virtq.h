@@ -22,8 +22,11 @@
 #define BLKD_VIRTQ_H
 
 #include <assert.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "shm/shared.h"
 
 struct gmem;
 struct queue_setup;
@@ -78,12 +81,54 @@ struct virtq {
 int	virtq_map(struct virtq *, const struct gmem *,
 	    const struct queue_setup *);
 
+/* How far the driver is ahead now: loads avail.idx. */
+static inline uint16_t
+virtq_ahead(const struct virtq *vq)
+{
+	return (uint16_t)(shared_load_acquire(&vq->avail->g_idx) - vq->cursor);
+}
+
 /*
  * The next head, without taking it.  Returns 1 and *head (not yet checked:
  * chain_read does), 0 for an empty ring, or -1 and EPROTO where avail.idx
  * is more than the queue size ahead.
  */
-int	virtq_peek(struct virtq *, uint16_t *head);
+static inline int
+virtq_peek(struct virtq *vq, uint16_t *head)
+{
+	uint16_t ahead;
+
+	if (vq->cursor == vq->seen) {
+		/*
+		 * Acquire: the driver's release store of avail.idx comes
+		 * after its stores of the heads and the descriptors.
+		 */
+		ahead = virtq_ahead(vq);
+		if (ahead > vq->num) {
+			errno = EPROTO;
+			return -1;
+		}
+		vq->seen = (uint16_t)(vq->cursor + ahead);
+		if (ahead == 0)
+			return 0;
+	}
+	*head = shared_load(&vq->avail->g_ring[vq->cursor & (vq->num - 1)]);
+	return 1;
+}
+
+/*
+ * The head after the one that virtq_peek showed, `n` further on, if the
+ * driver has put so many; else num or more.  A hint: nothing may be decided
+ * by it.
+ */
+static inline uint16_t
+virtq_hint(const struct virtq *vq, uint16_t n)
+{
+	if ((uint16_t)(vq->seen - vq->cursor) <= n)
+		return UINT16_MAX;
+	return shared_load(&vq->avail->g_ring[
+	    (uint16_t)(vq->cursor + n) & (vq->num - 1)]);
+}
 
 /* Take the head that virtq_peek showed. */
 static inline void
@@ -91,9 +136,6 @@ virtq_advance(struct virtq *vq)
 {
 	vq->cursor++;
 }
-
-/* How far the driver is ahead now: loads avail.idx. */
-uint16_t virtq_ahead(const struct virtq *);
 
 /* used.idx as it lies in guest memory: recovery alone asks. */
 uint16_t virtq_published(const struct virtq *);
@@ -108,7 +150,15 @@ void	virtq_kicks_off(struct virtq *);
 bool	virtq_kicks_on(struct virtq *);
 
 /* Fill the i-th used element of the batch; nobody sees it yet. */
-void	virtq_put(struct virtq *, uint16_t i, uint32_t id, uint32_t len);
+static inline void
+virtq_put(struct virtq *vq, uint16_t i, uint32_t id, uint32_t len)
+{
+	struct virtq_used_elem *e =
+	    &vq->used->g_ring[(vq->used_idx + i) & (vq->num - 1)];
+
+	shared_store(&e->g_id, id);
+	shared_store(&e->g_len, len);
+}
 
 /* Make the n elements of the batch visible, with one store. */
 void	virtq_publish(struct virtq *, uint16_t n);

@@ -9,14 +9,6 @@
 #include "shm/gmem.h"
 #include "shm/memfd.h"
 
-struct gmem {
-	size_t			 nregions;
-	struct gmem_region	 region[GMEM_REGIONS_MAX];
-	uint8_t			*base[GMEM_REGIONS_MAX];
-	uint8_t			*map;		/* the whole memfd */
-	uint64_t		 bytes;
-};
-
 int
 gmem_layout(uint64_t bytes, struct gmem_region r[2])
 {
@@ -95,37 +87,6 @@ gmem_region_base(const struct gmem *g, size_t i)
 	return i < g->nregions ? g->base[i] : NULL;
 }
 
-/*
- * The region that `gpa` is in, and how many bytes it has from there on; 0:
- * none.  The subtraction is the bounds check: what lies below wraps to a
- * value that no region is long enough for.
- */
-static uint64_t
-find(const struct gmem *g, uint64_t gpa, uint8_t **p)
-{
-	uint64_t into;
-	size_t i;
-
-	for (i = 0; i < g->nregions; i++) {
-		into = gpa - g->region[i].gpa;
-		if (into < g->region[i].bytes) {
-			*p = g->base[i] + into;
-			return g->region[i].bytes - into;
-		}
-	}
-	return 0;
-}
-
-void *
-gmem_at(const struct gmem *g, uint64_t gpa, uint64_t len)
-{
-	uint8_t *p;
-
-	if (len == 0 || find(g, gpa, &p) < len)
-		return NULL;
-	return p;
-}
-
 int
 gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov,
     size_t max, size_t *n)
@@ -139,7 +100,7 @@ gmem_iov(const struct gmem *g, uint64_t gpa, uint64_t len, struct iovec *iov,
 		return -1;
 	}
 	for (; len > 0; gpa += here, len -= here) {
-		if ((here = find(g, gpa, &p)) == 0) {
+		if ((here = gmem_find(g, gpa, &p)) == 0) {
 			errno = EFAULT;
 			return -1;
 		}

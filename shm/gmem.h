@@ -28,13 +28,20 @@
 #define GMEM_REGIONS_MAX 32
 #define GMEM_BYTES_MAX	(UINT64_C(1) << 40)	/* of one machine */
 
-struct gmem;
-
 /* A region: `bytes` from `gpa` on are `offset` into the descriptor. */
 struct gmem_region {
 	uint64_t	gpa;
 	uint64_t	bytes;
 	uint64_t	offset;
+};
+
+/* Seen here for the sake of the gate alone, which every request passes. */
+struct gmem {
+	size_t			 nregions;
+	struct gmem_region	 region[GMEM_REGIONS_MAX];
+	uint8_t			*base[GMEM_REGIONS_MAX];
+	uint8_t			*map;		/* the whole memfd */
+	uint64_t		 bytes;
 };
 
 /*
@@ -64,10 +71,39 @@ const struct gmem_region	*gmem_region(const struct gmem *, size_t);
 void				*gmem_region_base(const struct gmem *, size_t);
 
 /*
+ * The region that `gpa` is in, and how many bytes it has from there on; 0:
+ * none.  The subtraction is the bounds check: what lies below wraps to a
+ * value that no region is long enough for.
+ */
+static inline uint64_t
+gmem_find(const struct gmem *g, uint64_t gpa, uint8_t **p)
+{
+	uint64_t into;
+	size_t i;
+
+	for (i = 0; i < g->nregions; i++) {
+		into = gpa - g->region[i].gpa;
+		if (into < g->region[i].bytes) {
+			*p = g->base[i] + into;
+			return g->region[i].bytes - into;
+		}
+	}
+	return 0;
+}
+
+/*
  * The gate: `len` bytes (> 0) from `gpa` on, within one region.  Returns a
  * host pointer, or NULL: empty, overflow, hole, or past the end.
  */
-void	*gmem_at(const struct gmem *, uint64_t gpa, uint64_t len);
+static inline void *
+gmem_at(const struct gmem *g, uint64_t gpa, uint64_t len)
+{
+	uint8_t *p;
+
+	if (len == 0 || gmem_find(g, gpa, &p) < len)
+		return NULL;
+	return p;
+}
 
 /*
  * The gate for data: like gmem_at, but a buffer that goes on in an adjacent
