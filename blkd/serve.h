@@ -35,12 +35,11 @@ struct request;
 
 /*
  * Finished requests that wait for a publish: room for so many, and so many
- * usually.  A driver that sleeps is woken while the rest is still being worked
- * on, and each waking costs ten microseconds: fewer than 16 are too many of
- * them at depth 32, more leave the two taking turns.
+ * usually, so that the driver has work while the device has.  When it is
+ * woken is another matter: serve_publish.c.
  */
 #define SERVE_BATCH_MAX	32u
-#define SERVE_BATCH	16u
+#define SERVE_BATCH	8u
 
 struct serve {
 	const struct disk	*disk;
@@ -74,7 +73,8 @@ struct serve {
 	bool			 fire;		/* an interrupt, whatever is wanted */
 	bool			 owed;		/* one was put off */
 	bool			 taking;	/* in a round: there may be more */
-	uint64_t		 fired_ns;
+	uint64_t		 owed_ns;	/* since when */
+	uint64_t		 each_ns;	/* a request took, lately */
 	bool			 stalled;
 	bool			 poisoned;
 	uint64_t		 wait_ns;	/* while stalled */

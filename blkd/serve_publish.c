@@ -27,9 +27,11 @@
 #define PATIENCE_NS	UINT64_C(50000)
 
 /*
- * An interrupt costs the device some microseconds, and so does waking up the
- * driver: while there is more to take, not more often than this.
+ * An interrupt costs the device some microseconds, and waking up takes the
+ * driver some: it is sent when what is left to do lasts about as long, so that
+ * the driver is there when it is done; but not later than INTERRUPT_NS.
  */
+#define WAKE_NS		UINT64_C(12000)
 #define INTERRUPT_NS	UINT64_C(50000)
 
 #define LOG_EVERY_NS	UINT64_C(1000000000)
@@ -64,11 +66,20 @@ serve_fire(struct serve *s)
 
 	serve_count(s, COUNTER_IRQS, 1);
 	s->fire = s->owed = false;
-	s->fired_ns = s->now_ns;
 	if (s->disk->doorbell != NULL)
 		doorbell_raise(s->disk->doorbell, DOORBELL_USED);
 	if ((fd = shared_load(s->callfd)) != -1)
 		(void)eventfd_write(fd, 1);
+}
+
+/* How long what is there to do will take, as far as is known. */
+static uint64_t
+left_ns(const struct serve *s)
+{
+	unsigned ahead = virtq_ahead(&s->vq);
+
+	return ((ahead < s->vq.num ? ahead : s->vq.num) + s->running) *
+	    s->each_ns;
 }
 
 /* n elements were published: does the driver want to know, and now? */
@@ -77,12 +88,15 @@ interrupt(struct serve *s, uint16_t n)
 {
 	bool wanted = s->fire || virtq_wants_irq(&s->vq, n);
 
-	if (wanted && (!s->taking || s->now_ns - s->fired_ns >= INTERRUPT_NS))
-		serve_fire(s);
-	else if (wanted && !s->owed)
-		s->owed = true;
-	else
+	if (!wanted || s->owed)
 		serve_count(s, COUNTER_IRQS_SUPPRESSED, 1);
+	if (wanted && !s->owed) {
+		s->owed = true;
+		s->owed_ns = s->now_ns;
+	}
+	if (s->owed && (!s->taking || left_ns(s) <= WAKE_NS ||
+	    s->now_ns - s->owed_ns >= INTERRUPT_NS))
+		serve_fire(s);
 }
 
 void
@@ -168,6 +182,7 @@ adapt(struct serve *s, uint64_t then_ns, unsigned n)
 	uint64_t each = n == 0 ? 1 : (s->now_ns - then_ns) / n + 1;
 	uint64_t max = PATIENCE_NS / each;
 
+	s->each_ns = each;
 	s->batch_max = max < 1 ? 1 :
 	    max > SERVE_BATCH ? SERVE_BATCH : (unsigned)max;
 }
