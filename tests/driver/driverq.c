@@ -36,6 +36,12 @@ used_event(const struct driverq *q)
 	return &q->avail->ring[q->num];
 }
 
+static uint64_t
+header_of(unsigned slot)
+{
+	return DRIVERQ_HEADER_GPA + slot * UINT64_C(64);
+}
+
 void
 driverq_put(struct driverq *q, uint16_t head, unsigned slot,
     const struct driverq_request *r)
@@ -44,18 +50,19 @@ driverq_put(struct driverq *q, uint16_t head, unsigned slot,
 		.type = r->type, .sector = r->sector
 	};
 	bool in = r->type == VIRTIO_BLK_T_IN || r->type == VIRTIO_BLK_T_GET_ID;
-	uint64_t header_gpa = DRIVERQ_HEADER_GPA + slot * sizeof(header);
+	uint64_t header_gpa = header_of(slot);
 	struct vring_desc *d = &q->desc[head];
 
 	memcpy(q->memory + header_gpa, &header, sizeof(header));
-	shared_store(q->memory + DRIVERQ_STATUS_GPA + slot, DRIVERQ_UNTOUCHED);
+	shared_store(q->memory + header_gpa + DRIVERQ_STATUS,
+	    DRIVERQ_UNTOUCHED);
 	*d++ = (struct vring_desc) { header_gpa, sizeof(header),
 	    VRING_DESC_F_NEXT, (uint16_t)(head + 1) };
 	if (r->bytes > 0)
 		*d++ = (struct vring_desc) { r->gpa, r->bytes,
 		    (uint16_t)(VRING_DESC_F_NEXT |
 		    (in ? VRING_DESC_F_WRITE : 0)), (uint16_t)(head + 2) };
-	*d = (struct vring_desc) { DRIVERQ_STATUS_GPA + slot, 1,
+	*d = (struct vring_desc) { header_gpa + DRIVERQ_STATUS, 1,
 	    VRING_DESC_F_WRITE, 0 };
 	shared_store(&q->avail->ring[q->avail_idx++ & (q->num - 1)], head);
 }
@@ -63,7 +70,7 @@ driverq_put(struct driverq *q, uint16_t head, unsigned slot,
 uint8_t
 driverq_status(const struct driverq *q, unsigned slot)
 {
-	return shared_load(q->memory + DRIVERQ_STATUS_GPA + slot);
+	return shared_load(q->memory + header_of(slot) + DRIVERQ_STATUS);
 }
 
 int

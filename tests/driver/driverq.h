@@ -26,8 +26,8 @@
 #define DRIVERQ_DESC_GPA	UINT64_C(0x10000)
 #define DRIVERQ_AVAIL_GPA	UINT64_C(0x20000)
 #define DRIVERQ_USED_GPA	UINT64_C(0x30000)
-#define DRIVERQ_HEADER_GPA	UINT64_C(0x40000)	/* 16 bytes a slot */
-#define DRIVERQ_STATUS_GPA	UINT64_C(0x50000)	/* 1 byte a slot */
+#define DRIVERQ_HEADER_GPA	UINT64_C(0x40000)	/* 64 bytes a slot */
+#define DRIVERQ_STATUS		16	/* of those: as in Linux, behind it */
 #define DRIVERQ_DATA_GPA	(UINT64_C(16) << 20)
 
 #define DRIVERQ_UNTOUCHED	0xaau	/* a status that nobody has written */
