@@ -121,7 +121,8 @@ worker_main(void *arg)
 	if (p->setup.fence != NULL)
 		w->fence = fence_prepare(&p->setup.fence[w->index]);
 	if (p->setup.fence != NULL && w->fence == NULL)
-		log_warning("%s: no fence: %s", name, strerror(errno));
+		log_warning("%s: no fence, so no threads for slow I/O: %s",
+		    name, strerror(errno));
 	sem_post(&p->up);
 	while ((op = next(p)) != NULL) {
 		began = now();
@@ -255,6 +256,10 @@ pool_start(struct pool *p)
 	for (i = 0; i < p->nworkers; i++)
 		while (sem_wait(&p->up) == -1)
 			;
+	/* Nobody would wait for what it has in flight. */
+	for (i = 0; i < p->nworkers; i++)
+		if (p->setup.fence != NULL && p->worker[i].fence == NULL)
+			return -1;
 	if (error != 0)
 		log_warning("queue %u: %u threads for slow I/O, not %u: %s",
 		    p->setup.queue, p->nworkers, p->setup.threads,

@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "proto/proto.h"
 #include "tests/bench/scale/procmem.h"
 #include "tests/driver/blkdproc.h"
 #include "tests/driver/driverq.h"
@@ -330,18 +331,22 @@ main(int argc, char **argv)
 	struct scale s = {
 		.disk = { .blkd = "blkd/blkd", .path = image,
 		    .memory = MEMORY, .queue_size = QUEUE, .core = -1,
-		    .poll_us = 50 },
+		    .poll_us = 50, .threads = PROTO_THREADS_MAX,
+		    .slow_us = 20 },
 		.idle_s = 2,
 	};
 	size_t i;
 	int c, fd;
 
-	while ((c = getopt(argc, argv, "b:s:")) != -1) {
+	while ((c = getopt(argc, argv, "b:s:t:")) != -1) {
 		if (c == 'b')
 			s.disk.blkd = optarg;
+		else if (c == 't')
+			s.disk.threads = (uint16_t)(atoi(optarg) %
+			    (PROTO_THREADS_MAX + 1));
 		else if (c != 's' || (s.idle_s = strtod(optarg, NULL)) <= 0)
 			errx(EX_USAGE, "usage: scale [-b blkd] [-s seconds]"
-			    " [count ...]");
+			    " [-t threads] [count ...]");
 	}
 	if ((fd = mkstemp(image)) == -1)
 		err(1, "%s", image);
