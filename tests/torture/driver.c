@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The guest's driver under torture: SCORE_DEPTH requests in flight at any
- * time, at random places that overlap, each block with its address and its
+ * The guest's driver under torture: so many requests in flight at any time,
+ * at random places that overlap, each block with its address and its
  * generation.  A process of its own; it trusts the device in nothing.
  *
  * What a read may return.  A block's generation is the number of the write
@@ -33,7 +33,6 @@
 #include "tests/torture/score.h"
 
 #define DESCS		(SCORE_QUEUE_SIZE / SCORE_DEPTH)	/* a slot */
-#define SECTORS_MAX	8u		/* of one request */
 #define HOT		64u		/* sectors that are rewritten a lot */
 #define TOUCH_MAX	(UINT64_C(1) << 20)	/* bytes: size_max */
 #define WORDS		(BLOCK_BYTES / sizeof(uint64_t))
@@ -57,10 +56,10 @@ struct slot {
 	uint64_t	number;		/* as in score.issued */
 	bool		touching;
 	unsigned	touches;	/* still to be issued */
-	uint64_t	least[SECTORS_MAX];	/* what a read may return */
-	bool		alone[SECTORS_MAX];	/* no other write in flight */
-	bool		met[SECTORS_MAX];	/* a read: one is in flight */
-	uint64_t	generation[SECTORS_MAX];	/* of a write */
+	uint64_t	least[SCORE_SECTORS];	/* what a read may return */
+	bool		alone[SCORE_SECTORS];	/* no other write in flight */
+	bool		met[SCORE_SECTORS];	/* a read: one is in flight */
+	uint64_t	generation[SCORE_SECTORS];	/* of a write */
 };
 
 struct driver {
@@ -216,14 +215,16 @@ prepare_data(struct driver *d, struct slot *s)
 static void
 choose(struct driver *d, struct slot *s, unsigned index)
 {
-	uint64_t r = block_random(&d->seed);
+	uint64_t r = block_random(&d->seed), each = d->setup->request_sectors;
 	uint64_t room = r % 3 == 0 ? HOT : d->setup->sectors;
-	uint64_t n = 1 + (r >> 8) % SECTORS_MAX;
+	uint64_t n = each != 0 ? each : 1 + (r >> 8) % SCORE_SECTORS;
 
 	s->touching = false;
 	s->bytes = n * BLOCK_BYTES;
-	s->sector = (r >> 16) % (room - n + 1);
-	s->type = (r >> 48) % 100 == 0 ? VIRTIO_BLK_T_FLUSH :
+	/* All of one size are aligned to it, as those of a file system. */
+	s->sector = each != 0 ? (r >> 16) % (room / n) * n :
+	    (r >> 16) % (room - n + 1);
+	s->type = each == 0 && (r >> 48) % 100 == 0 ? VIRTIO_BLK_T_FLUSH :
 	    (r >> 56) % 2 == 0 ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT;
 	s->gpa = DRIVERQ_DATA_GPA + index * d->area +
 	    block_random(&d->seed) % (d->area / 4096) * 4096;
@@ -341,7 +342,7 @@ tell_oldest(struct driver *d)
 	uint64_t oldest = shared_load(&d->score->issued);
 	unsigned i;
 
-	for (i = 0; i < SCORE_DEPTH; i++)
+	for (i = 0; i < d->setup->depth; i++)
 		if (d->slot[i].busy && d->slot[i].number < oldest)
 			oldest = d->slot[i].number;
 	shared_store(&d->score->oldest, oldest);
@@ -377,7 +378,7 @@ static void
 sleep_until_irq(struct driver *d)
 {
 	struct pollfd pfd = { .fd = d->setup->irq_fd, .events = POLLIN };
-	int ms = d->in_flight < SCORE_DEPTH ? 1 : 1000;
+	int ms = d->in_flight < d->setup->depth ? 1 : 1000;
 	eventfd_t n;
 
 	if (poll(&pfd, 1, ms) == 1)
@@ -396,7 +397,7 @@ touch(struct driver *d)
 		return;
 	}
 	d->touch_round = round;
-	for (i = 0; i < SCORE_DEPTH; i++) {
+	for (i = 0; i < d->setup->depth; i++) {
 		d->touches += each - d->slot[i].touches;
 		d->slot[i].touches = each;
 	}
@@ -408,9 +409,9 @@ fill_all(struct driver *d)
 {
 	unsigned i;
 
-	if (d->in_flight == SCORE_DEPTH)
+	if (d->in_flight == d->setup->depth)
 		return;
-	for (i = 0; i < SCORE_DEPTH; i++)
+	for (i = 0; i < d->setup->depth; i++)
 		if (!d->slot[i].busy)
 			fill(d, i);
 	show(d);
@@ -451,7 +452,8 @@ driver_run(const struct driver_setup *setup)
 	d->seed = setup->seed;
 	if ((d->gmem = gmem_open(setup->gmem_fd, setup->memory)) == NULL)
 		err(1, "torture: guest memory");
-	d->area = (setup->memory - DRIVERQ_DATA_GPA) / SCORE_DEPTH / 4096 * 4096;
+	d->area = (setup->memory - DRIVERQ_DATA_GPA) / setup->depth / 4096 *
+	    4096;
 	d->touch_bytes = TOUCH_MAX < d->area ? TOUCH_MAX : d->area;
 	driverq_init(&d->q, at(d, 0, DRIVERQ_DATA_GPA), SCORE_QUEUE_SIZE,
 	    false, setup->kick_fd);

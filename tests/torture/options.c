@@ -7,15 +7,16 @@
 
 #include "proto/proto.h"
 #include "proto/table.h"
+#include "tests/driver/block.h"
 #include "tests/torture/options.h"
 #include "tests/torture/score.h"
 
 static void
 usage(void)
 {
-	fprintf(stderr, "usage: torture [-dePrtUuvw] [-a again] [-E engine]"
-	    " [-i image_mib]\n\t[-k kills] [-m memory_mib] [-S seed]"
-	    " [-s seconds] [-T threads]\n\tblkd image\n");
+	fprintf(stderr, "usage: torture [-dePrtUuvw] [-a again] [-b bytes]"
+	    " [-E engine]\n\t[-i image_mib] [-k kills] [-m memory_mib]"
+	    " [-q depth] [-S seed]\n\t[-s seconds] [-T threads] blkd image\n");
 	exit(64);
 }
 
@@ -39,11 +40,15 @@ options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options) {
 		.kills = 500, .again = 1, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
+		.depth = SCORE_DEPTH,
 	};
-	while ((c = getopt(argc, argv, "a:deE:i:k:m:PrS:s:T:tUuvw")) != -1) {
+	while ((c = getopt(argc, argv, "a:b:deE:i:k:m:Pq:rS:s:T:tUuvw")) != -1) {
 		switch (c) {
 		case 'a':
 			o->again = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'b':
+			o->block = strtoull(optarg, NULL, 10);
 			break;
 		case 'd':
 			o->direct = true;
@@ -67,6 +72,9 @@ options_parse(struct options *o, int argc, char **argv)
 			break;
 		case 'P':
 			o->poisoned = true;
+			break;
+		case 'q':
+			o->depth = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'r':
 			o->hurry = true;
@@ -102,7 +110,9 @@ options_parse(struct options *o, int argc, char **argv)
 	}
 	if (argc - optind != 2 || o->memory < UINT64_C(32) << 20 ||
 	    o->threads > PROTO_THREADS_MAX ||
-	    o->image < UINT64_C(1) << 20)
+	    o->image < UINT64_C(1) << 20 || o->depth == 0 ||
+	    o->depth > SCORE_DEPTH || o->block % BLOCK_BYTES != 0 ||
+	    o->block > SCORE_SECTORS * BLOCK_BYTES)
 		usage();
 	o->blkd = argv[optind];
 	o->path = argv[optind + 1];

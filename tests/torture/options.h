@@ -13,6 +13,8 @@ struct options {
 	uint64_t	memory;		/* bytes */
 	uint64_t	image;		/* bytes */
 	uint64_t	seed;
+	unsigned	depth;		/* requests in flight */
+	uint64_t	block;		/* bytes of each request; 0: any */
 	bool		touch;		/* all memory, before each kill */
 	bool		unordered;
 	bool		direct;		/* O_DIRECT */

@@ -12,7 +12,8 @@
 
 /* The queue; tests/driver/driverq.h says where it lies. */
 #define SCORE_QUEUE_SIZE	512u
-#define SCORE_DEPTH		128u	/* requests in flight, always */
+#define SCORE_DEPTH		128u	/* requests in flight, at most */
+#define SCORE_SECTORS		8u	/* of one request, at most */
 
 /* Each field has one writer; relaxed accesses, by shared.h. */
 struct score {
@@ -47,6 +48,8 @@ struct driver_setup {
 	uint64_t	 sectors;
 	uint64_t	 seed;
 	uint64_t	 poison;	/* sectors: a write there fails */
+	unsigned	 depth;		/* requests in flight, always */
+	uint64_t	 request_sectors;	/* of each; 0: any, and flushes */
 	bool		 unordered;	/* completion in any order is right */
 	int		 priority;	/* in real time; 0: as it comes */
 };

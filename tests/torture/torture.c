@@ -42,6 +42,7 @@
 #define REST_US		60000		/* in real time: others have to live */
 #define SOON_US		20000		/* a kill follows READY within this */
 #define POISON_SECTORS	8		/* poison.c */
+#define SPARE_MS	100		/* as the monitor's, for the pause */
 
 struct torture {
 	struct options		 o;
@@ -90,6 +91,8 @@ start_driver(struct torture *t)
 		.sectors = t->o.image / BLOCK_BYTES,
 		.seed = block_random(&t->seed),
 		.poison = t->o.poisoned ? POISON_SECTORS : 0,
+		.depth = t->o.depth,
+		.request_sectors = t->o.block / BLOCK_BYTES,
 		.unordered = t->o.unordered,
 		.priority = t->o.hurry ? 2 : 0,
 	};
@@ -374,7 +377,7 @@ make(struct torture *t)
 		.gmem_fd = memfd_make("gmem", t->o.memory),
 		.memory = t->o.memory,
 		.healthy_ms = 1,
-		.spare_ms = 1,
+		.spare_ms = t->o.spare ? SPARE_MS : 1,
 		.hang_ms = 4000,
 		.ctx = t,
 		.ready = on_ready,
