@@ -365,6 +365,9 @@ reap(struct driver *d)
 	gap = now - shared_load(&d->score->progress_ns);
 	if (gap > shared_load(&d->score->gap_ns))
 		shared_store(&d->score->gap_ns, gap);
+	if (gap > shared_load(&d->score->outage_ns) &&
+	    shared_load(&d->score->oldest) < shared_load(&d->score->until))
+		shared_store(&d->score->outage_ns, gap);
 	shared_store(&d->score->progress_ns, now);
 	for (i = 0; i < n; i++)
 		complete(d, driverq_take(&d->q));

@@ -21,6 +21,7 @@ struct score {
 	uint32_t	stop;		/* finish what is in flight, and end */
 	uint32_t	rest;		/* issue nothing for now */
 	uint32_t	touch;		/* touch all memory: a number to reach */
+	uint64_t	until;		/* the outage ends with the oldest here */
 
 	/* driver.c */
 	uint32_t	touched;	/* the number that was reached */
@@ -34,7 +35,12 @@ struct score {
 	uint64_t	refused;	/* of those that have to: poison */
 	uint64_t	progress_ns;	/* of the last completion */
 
-	/* Both: the longest time without a completion since the last look. */
+	/*
+	 * Both: the longest time without a completion since the last kill,
+	 * until all that was in flight when its successor was READY had
+	 * ended; and until the next look, some milliseconds later.
+	 */
+	uint64_t	outage_ns;
 	uint64_t	gap_ns;
 };
 

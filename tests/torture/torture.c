@@ -65,6 +65,7 @@ struct torture {
 	unsigned		 respawns;
 	unsigned		 nsamples;
 	uint64_t		*sample;	/* outages, ns */
+	uint64_t		*wide;		/* and with what comes right after */
 	bool			 rested;
 	unsigned		 more;		/* kills since the sample, but one */
 	bool			 ending;
@@ -143,7 +144,7 @@ arm(struct torture *t, uint64_t us)
 static bool
 take_sample(struct torture *t)
 {
-	uint64_t gap;
+	uint64_t outage;
 
 	if (t->killed_ns == 0)
 		return true;
@@ -151,15 +152,16 @@ take_sample(struct torture *t)
 	    shared_load(&t->score->progress_ns) <= t->ready_ns ||
 	    shared_load(&t->score->oldest) < t->ready_issued)
 		return false;
-	gap = shared_load(&t->score->gap_ns);
+	outage = shared_load(&t->score->outage_ns);
 	t->killed_ns = 0;
-	t->sample[t->nsamples++] = gap;
+	t->wide[t->nsamples] = shared_load(&t->score->gap_ns);
+	t->sample[t->nsamples++] = outage;
 	if (t->o.touch)
 		shared_store(&t->score->touch,
 		    shared_load(&t->score->touch) + 1);
 	if (t->o.verbose)
 		fprintf(stderr, "kill %u: %.3f ms\n", t->kills,
-		    (double)gap / 1e6);
+		    (double)outage / 1e6);
 	return true;
 }
 
@@ -190,7 +192,9 @@ kill_it(struct torture *t)
 	} else {
 		t->more = 0;
 		shared_store(&t->score->gap_ns, 0);
+		shared_store(&t->score->outage_ns, 0);
 	}
+	shared_store(&t->score->until, UINT64_MAX);
 	t->rested = false;
 	t->killed_ns = score_clock();
 	stamp(t, "killed");
@@ -275,6 +279,7 @@ on_ready(void *ctx, struct disk *disk)
 	t->ready_ns = score_clock();
 	stamp(t, "ready");
 	t->ready_issued = shared_load(&t->score->issued);
+	shared_store(&t->score->until, t->ready_issued);
 	if (t->channel != -1)
 		close(t->channel);
 	t->channel = disk_take_channel(disk);
@@ -355,10 +360,12 @@ make(struct torture *t)
 	t->channel = -1;
 	t->seed = t->o.seed;
 	t->sample = calloc(t->o.kills + 1, sizeof(*t->sample));
+	t->wide = calloc(t->o.kills + 1, sizeof(*t->wide));
 	t->score = mmap(NULL, sizeof(*t->score), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	t->base = event_base_new();
-	if (t->sample == NULL || t->score == MAP_FAILED || t->base == NULL)
+	if (t->sample == NULL || t->wide == NULL || t->score == MAP_FAILED ||
+	    t->base == NULL)
 		err(1, "torture");
 	t->timer = evtimer_new(t->base, on_timer, t);
 	make_image(&t->o);
@@ -405,11 +412,20 @@ by_size(const void *a, const void *b)
 }
 
 static double
-percentile(const struct torture *t, unsigned percent)
+percentile(const struct torture *t, const uint64_t *sorted, unsigned percent)
 {
 	if (t->nsamples == 0)
 		return 0;
-	return (double)t->sample[(t->nsamples - 1) * percent / 100] / 1e6;
+	return (double)sorted[(t->nsamples - 1) * percent / 100] / 1e6;
+}
+
+static void
+print_times(const struct torture *t, const char *name, uint64_t *sample)
+{
+	qsort(sample, t->nsamples, sizeof(*sample), by_size);
+	printf(", %s ms: p50 %.3f p99 %.3f max %.3f", name,
+	    percentile(t, sample, 50), percentile(t, sample, 99),
+	    percentile(t, sample, 100));
 }
 
 static uint64_t
@@ -428,18 +444,17 @@ report(struct torture *t)
 	/* Those that were run in three deaths may fail: we have seen to it. */
 	bool killed_thrice = t->o.again > 1 || t->o.poisoned;
 
-	qsort(t->sample, t->nsamples, sizeof(*t->sample), by_size);
 	printf("kills %u, respawns %u, killed before the guest went on %u,"
 	    " requests %llu, replayed %llu, lost %llu, duplicated %llu,"
-	    " corrupt %llu, failed %llu, poisonous %llu, given up %llu,"
-	    " outage ms: p50 %.3f p99 %.3f"
-	    " max %.3f\n",
+	    " corrupt %llu, failed %llu, poisonous %llu, given up %llu",
 	    t->kills, t->respawns, t->again, (unsigned long long)s->done,
 	    (unsigned long long)replayed, (unsigned long long)s->lost,
 	    (unsigned long long)s->duplicated, (unsigned long long)s->corrupt,
 	    (unsigned long long)s->failed, (unsigned long long)s->refused,
-	    (unsigned long long)given_up, percentile(t, 50),
-	    percentile(t, 99), percentile(t, 100));
+	    (unsigned long long)given_up);
+	print_times(t, "outage", t->sample);
+	print_times(t, "longest wait in the 20 ms from it", t->wide);
+	putchar('\n');
 	if (t->broken || s->lost + s->duplicated + s->corrupt > 0)
 		return 1;
 	if (s->failed + s->refused > given_up)
@@ -448,7 +463,9 @@ report(struct torture *t)
 		puts("a request was given up, and was not killed thrice");
 		return 1;
 	}
-	if (t->kills > 10 && replayed == 0 && !t->o.upgrade) {
+	/* A few at a time are in its hands only rarely. */
+	if (t->kills > 10 && replayed == 0 && !t->o.upgrade &&
+	    t->o.depth == SCORE_DEPTH) {
 		puts("nothing was replayed: the kills came too late");
 		return 1;
 	}
@@ -468,6 +485,7 @@ release(struct torture *t)
 		close(t->channel);
 	munmap(t->score, sizeof(*t->score));
 	free(t->sample);
+	free(t->wide);
 	if (!t->o.existing)
 		unlink(t->o.path);
 }
