@@ -61,8 +61,10 @@ print_inheritance(void)
 	closedir(dir);
 	fprintf(stderr, "environment %s\n",
 	    environ[0] == NULL ? "empty" : environ[0]);
-	fprintf(stderr, "session %s\n",
-	    getsid(0) == getpid() ? "own" : "another's");
+	fprintf(stderr, "group %s\n",
+	    getpgrp() == getpid() ? "own" : "another's");
+	fprintf(stderr, "terminal %s\n",
+	    open("/dev/tty", O_RDWR | O_CLOEXEC) == -1 ? "none" : "there");
 }
 
 static void

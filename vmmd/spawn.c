@@ -4,6 +4,7 @@
  * process, between fork and exec, and make system calls only: libc does not
  * know of sandbox_fork.
  */
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 
 #include <errno.h>
@@ -141,6 +142,25 @@ child_say(const char *text)
 	(void)ignored;
 }
 
+/*
+ * A process group of its own and no controlling terminal, but no session of
+ * its own: the kernel makes each session a group for the scheduler
+ * (sched_autogroup_enabled), and what is said of one process, that it is
+ * dead and gives way, or that it is short of time, holds within its group.
+ */
+static void
+child_leave_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_NONBLOCK |
+	    O_CLOEXEC);
+
+	setpgid(0, 0);
+	if (fd == -1)
+		return;
+	ioctl(fd, TIOCNOTTY);
+	close(fd);
+}
+
 static void __attribute__((noreturn))
 child_run(const char *path, const char *const argv[], char *const environment[],
     const struct ends *ends)
@@ -149,7 +169,7 @@ child_run(const char *path, const char *const argv[], char *const environment[],
 	slice_restore();
 	if (child_place_all(ends) == -1)
 		_exit(SPAWN_EXEC_FAILED);
-	setsid();
+	child_leave_terminal();
 	/* A monitor that dies from here on takes this process with it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!child_monitor_is_there())

@@ -7,9 +7,9 @@
  *		writes too much loses lines, and never waits for the monitor
  *	3	its channel
  *
- * an empty environment, default signals, a session of its own, a pid
- * namespace where it can be had (sandbox_fork), and SIGKILL when the
- * monitor dies.  Descriptors beyond these come by message.
+ * an empty environment, default signals, a process group of its own and no
+ * controlling terminal, a pid namespace where it can be had (sandbox_fork),
+ * and SIGKILL when the monitor dies.  Descriptors beyond these come by message.
  */
 #ifndef VMMD_SPAWN_H
 #define VMMD_SPAWN_H

@@ -114,11 +114,44 @@ ATF_TC_BODY(inherit__environment, tc)
 		ATF_CHECK(strstr(said, "environment empty\n") != NULL);
 }
 
-ATF_TC_WITHOUT_HEAD(inherit__session);
-ATF_TC_BODY(inherit__session, tc)
+ATF_TC_WITHOUT_HEAD(inherit__process_group);
+ATF_TC_BODY(inherit__process_group, tc)
 {
 	ATF_REQUIRE_EQ(0, run(double_path(), "fds"));
-	ATF_CHECK(strstr(said, "session own\n") != NULL);
+	ATF_CHECK(strstr(said, "group own\n") != NULL);
+}
+
+/* A monitor that has a terminal: 0, or what went wrong. */
+static int
+run_on_terminal(int master)
+{
+	const char *slave = ptsname(master);
+
+	/* The first that a session's leader opens is its own. */
+	if (slave == NULL || setsid() == -1 ||
+	    open(slave, O_RDWR | O_CLOEXEC) == -1 ||
+	    open("/dev/tty", O_RDWR | O_CLOEXEC) == -1)
+		return 2;
+	if (run(double_path(), "fds") != 0)
+		return 3;
+	return strstr(said, "terminal none\n") != NULL ? 0 : 1;
+}
+
+ATF_TC_WITHOUT_HEAD(inherit__no_terminal);
+ATF_TC_BODY(inherit__no_terminal, tc)
+{
+	int status, master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	pid_t pid;
+
+	if (master == -1 || grantpt(master) == -1 || unlockpt(master) == -1)
+		atf_tc_skip("no pseudo terminals here");
+	ATF_REQUIRE((pid = fork()) != -1);
+	if (pid == 0)
+		_exit(run_on_terminal(master));
+	ATF_REQUIRE_EQ(pid, waitpid(pid, &status, 0));
+	close(master);
+	ATF_CHECK(WIFEXITED(status));
+	ATF_CHECK_EQ(0, WEXITSTATUS(status));
 }
 
 ATF_TC_WITHOUT_HEAD(exec__fails);
@@ -164,7 +197,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, inherit__four_descriptors);
 	ATF_TP_ADD_TC(tp, inherit__standard_descriptors_closed);
 	ATF_TP_ADD_TC(tp, inherit__environment);
-	ATF_TP_ADD_TC(tp, inherit__session);
+	ATF_TP_ADD_TC(tp, inherit__process_group);
+	ATF_TP_ADD_TC(tp, inherit__no_terminal);
 	ATF_TP_ADD_TC(tp, exec__fails);
 	ATF_TP_ADD_TC(tp, death__of_the_monitor);
 	return atf_no_error();
