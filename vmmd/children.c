@@ -5,6 +5,7 @@
  * it failed, how the guest ended) is never lost to its death.
  */
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <dirent.h>
@@ -22,7 +23,11 @@
 #include "util/sandbox.h"
 #include "vmmd/childlog.h"
 #include "vmmd/children.h"
+#include "vmmd/hurry.h"
 #include "vmmd/spawn.h"
+
+/* Of a blkd: its registers' and its queues'; more are not looked at. */
+#define THREADS_MAX	(1 + PROTO_QUEUES_MAX)
 
 struct child {
 	struct child		*next;
@@ -31,6 +36,8 @@ struct child {
 	void			*owner;
 	char			 name[PROTO_NAME_MAX + 16];
 	pid_t			 pid;		/* -1: reaped */
+	pid_t			 thread[THREADS_MAX];	/* when last looked at */
+	size_t			 threads;
 	int			 status;	/* of waitpid */
 	struct peer		*peer;
 	struct childlog		*log;
@@ -40,6 +47,7 @@ struct children {
 	struct child		*first;
 	struct event_base	*base;
 	struct event		*sigchld;
+	struct hurry		*hurry;
 };
 
 static void
@@ -67,6 +75,7 @@ reap(struct child *c, int flags)
 	} while (pid == -1 && errno == EINTR);
 	if (pid == 0)
 		return false;
+	hurry_drop(c->children->hurry, c->pid);
 	c->pid = -1;
 	return true;
 }
@@ -111,8 +120,10 @@ children_new(struct event_base *base)
 	if (cs == NULL)
 		return NULL;
 	cs->base = base;
+	cs->hurry = hurry_new(base);
 	cs->sigchld = evsignal_new(base, SIGCHLD, on_sweep, cs);
-	if (cs->sigchld == NULL || event_add(cs->sigchld, NULL) == -1) {
+	if (cs->hurry == NULL || cs->sigchld == NULL ||
+	    event_add(cs->sigchld, NULL) == -1) {
 		children_free(cs);
 		errno = ENOMEM;
 		return NULL;
@@ -143,7 +154,14 @@ children_free(struct children *cs)
 	}
 	if (cs->sigchld != NULL)
 		event_free(cs->sigchld);
+	hurry_free(cs->hurry);
 	free(cs);
+}
+
+struct hurry *
+children_hurry(const struct children *cs)
+{
+	return cs->hurry;
 }
 
 struct child *
@@ -204,25 +222,47 @@ child_kill(struct child *c)
 		kill(c->pid, SIGKILL);
 }
 
-/* It is the last thread that takes the memory apart, whichever that is. */
-static void
-set_policy(pid_t pid, int policy)
+void
+child_look(struct child *c)
 {
-	const struct sched_param param = { .sched_priority = 0 };
 	struct dirent *entry;
 	char path[64];
 	pid_t tid;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	if ((dir = opendir(path)) == NULL)
+	c->threads = 0;
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)c->pid);
+	if (c->pid == -1 || (dir = opendir(path)) == NULL)
 		return;
-	while ((entry = readdir(dir)) != NULL) {
+	while (c->threads < THREADS_MAX && (entry = readdir(dir)) != NULL) {
 		/* "." and "..": 0, which would be the monitor. */
 		if ((tid = (pid_t)strtol(entry->d_name, NULL, 10)) > 0)
-			(void)sched_setscheduler(tid, policy, &param);
+			c->thread[c->threads++] = tid;
 	}
 	closedir(dir);
+}
+
+void
+child_raise(struct child *c)
+{
+	if (c->pid != -1)
+		hurry_add(c->children->hurry, c->pid, c->thread, c->threads);
+}
+
+/* It is the last thread that takes the memory apart, whichever that is. */
+static void
+set_policy(struct child *c, int policy)
+{
+	const struct sched_param param = { .sched_priority = 0 };
+	size_t i;
+
+	if (c->threads == 0)
+		child_look(c);
+	/* One that has ended may have left its number to another process. */
+	for (i = 0; i < c->threads; i++) {
+		if (syscall(SYS_tgkill, c->pid, c->thread[i], 0) == 0)
+			(void)sched_setscheduler(c->thread[i], policy, &param);
+	}
 }
 
 /*
@@ -238,6 +278,7 @@ child_bury(struct child *c)
 	child_kill(c);
 	if (c->pid == -1)
 		return;
+	hurry_drop(c->children->hurry, c->pid);
 	if (geteuid() == 0)
 		(void)sched_setscheduler(c->pid, SCHED_IDLE, &param);
 	else
@@ -248,14 +289,14 @@ void
 child_give_way(struct child *c)
 {
 	if (c->pid != -1 && geteuid() == 0)
-		set_policy(c->pid, SCHED_IDLE);
+		set_policy(c, SCHED_IDLE);
 }
 
 void
 child_hasten(struct child *c)
 {
 	if (c->pid != -1 && geteuid() == 0)
-		set_policy(c->pid, SCHED_OTHER);
+		set_policy(c, SCHED_OTHER);
 }
 
 void

@@ -18,6 +18,7 @@
 struct child;
 struct children;
 struct event_base;
+struct hurry;
 
 /* A kind of child; outlives all of that kind. */
 struct child_kind {
@@ -37,6 +38,8 @@ struct children	*children_new(struct event_base *);
 /* Kills and reaps what is left; NULL is fine. */
 void		 children_free(struct children *);
 void		 children_kill_all(struct children *);
+/* Theirs and their loop's, until children_free. */
+struct hurry	*children_hurry(const struct children *);
 
 /*
  * Start a program with argv; `name` is for the log.  NULL and errno.
@@ -58,6 +61,11 @@ void		 child_kill(struct child *);
 void		 child_bury(struct child *);
 void		 child_give_way(struct child *);
 void		 child_hasten(struct child *);
+/*
+ * What threads it has now, for child_raise: their turn of a hurry (hurry.h).
+ */
+void		 child_look(struct child *);
+void		 child_raise(struct child *);
 void		 child_on_ended(void *child, const struct peer_end *);
 
 /* "signal 9 (Killed)" or "exit code 1". */

@@ -36,7 +36,7 @@ watch_state(struct disk *d)
 
 	d->shared = state_map_readonly(d->fds.state_readonly, queues, size);
 	d->fence = fencewatch_new(d->host->base, d->fds.state, queues, size,
-	    disk_child_fence_down, d);
+	    children_hurry(d->host->children), disk_child_fence_down, d);
 	return d->shared == NULL || d->fence == NULL ? -1 : 0;
 }
 

@@ -200,6 +200,7 @@ send_take_over(struct disk *d)
 	};
 
 	d->channel_fd = fd_move(&d->next_fd);
+	child_raise(d->child);
 	if (peer_send(child_peer(d->child), PROTO_BLK_TAKE_OVER, &m, NULL,
 	    0) == 0)
 		return -1;

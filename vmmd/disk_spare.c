@@ -163,6 +163,7 @@ disk_spare_on_standing(void *child, struct msg *m)
 	(void)m;
 	if (child != d->spare)
 		return;
+	child_look(child);
 	d->spare_waits = true;
 	go_on(d);
 }

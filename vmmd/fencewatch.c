@@ -25,8 +25,11 @@
 #include "shm/state.h"
 #include "util/fd.h"
 #include "vmmd/fencewatch.h"
+#include "vmmd/hurry.h"
 
 #define STACK_BYTES	(256u << 10)
+/* What shares the page can wake the thread as it likes: so often in a hurry. */
+#define HURRIED_WAKES	64
 /* What shares the page could move the waiter away: it looks again. */
 #define LOOK_S		5
 
@@ -39,6 +42,8 @@ struct fencewatch {
 	uint32_t	 wanted;	/* the loop's: the round to watch, or 0 */
 	uint32_t	 fallen;	/* the thread's: the round that ended so */
 	bool		 quit;		/* the loop's: no round will come */
+	struct hurry	*hurry;
+	unsigned	 wakes;		/* the thread's: of this round */
 	int		 eventfd;	/* the thread says: all are down */
 	struct event	*event;
 	void		(*down)(void *ctx);
@@ -57,6 +62,24 @@ futex(uint32_t *word, int op, uint32_t value)
 }
 
 /* --- the thread ----------------------------------------------------------- */
+
+/*
+ * A wake-up at ordinary priority lasts until the next tick, now and then:
+ * the dying blkd has the CPU, and takes its memory apart on it.
+ */
+static void
+begin_round(struct fencewatch *w)
+{
+	w->wakes = 0;
+	(void)hurry_self(w->hurry);
+}
+
+static void
+count_wake(struct fencewatch *w)
+{
+	if (++w->wakes == HURRIED_WAKES && hurry_is_allowed(w->hurry))
+		hurry_calm_self();
+}
 
 /*
  * Wait for the death of the holder.  False: the round is over, or nobody
@@ -80,9 +103,11 @@ wait_for(struct fencewatch *w, struct state_fence *fence, uint32_t round,
 			__atomic_compare_exchange_n(word, &v,
 			    v | FUTEX_WAITERS, false, __ATOMIC_SEQ_CST,
 			    __ATOMIC_SEQ_CST);
+			count_wake(w);
 			continue;
 		}
 		syscall(SYS_futex, word, FUTEX_WAIT, v, &look, NULL, 0);
+		count_wake(w);
 	}
 }
 
@@ -129,9 +154,11 @@ watch_main(void *arg)
 			continue;
 		}
 		seen = round;
+		begin_round(w);
 		if (!all_fell(w, round))
 			continue;
 		shared_store_release(&w->fallen, round);
+		hurry_loop(w->hurry);
 		(void)eventfd_write(w->eventfd, 1);
 	}
 	return NULL;
@@ -146,6 +173,8 @@ on_event(evutil_socket_t fd, short what, void *arg)
 	eventfd_t n;
 
 	(void)what;
+	/* The thread has raised the loop: whatever else, that ends. */
+	hurry_begin(w->hurry);
 	if (eventfd_read(fd, &n) == -1 || w->wanted == 0 ||
 	    shared_load_acquire(&w->fallen) != w->wanted)
 		return;
@@ -182,12 +211,14 @@ want(struct fencewatch *w, uint32_t round)
 
 struct fencewatch *
 fencewatch_new(struct event_base *base, int state_fd, unsigned queues,
-    unsigned queue_size, void (*down)(void *ctx), void *ctx)
+    unsigned queue_size, struct hurry *hurry, void (*down)(void *ctx),
+    void *ctx)
 {
 	struct fencewatch *w = calloc(1, sizeof(*w));
 
 	if (w == NULL)
 		return NULL;
+	w->hurry = hurry;
 	w->down = down;
 	w->ctx = ctx;
 	w->queues = queues;

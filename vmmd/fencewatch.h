@@ -12,14 +12,17 @@
 
 struct event_base;
 struct fencewatch;
+struct hurry;
 
 /*
  * For the state behind this descriptor.  `down` is called from the loop,
- * once for each start.  NULL and errno.
+ * once for each start, in a turn of `hurry`, which outlives the watch; NULL:
+ * as any other event.  NULL and errno.
  */
 struct fencewatch	*fencewatch_new(struct event_base *, int state_fd,
 			    unsigned queues, unsigned queue_size,
-			    void (*down)(void *ctx), void *ctx);
+			    struct hurry *hurry, void (*down)(void *ctx),
+			    void *ctx);
 void			 fencewatch_free(struct fencewatch *);	/* NULL: ok */
 
 /* The blkd is READY: it holds its fences.  0, or -1 and errno. */

@@ -9,8 +9,13 @@
 
 #include <atf-c.h>
 #include <linux/futex.h>
+#include <dirent.h>
+#include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -19,6 +24,7 @@
 #include "shm/state.h"
 #include "util/fd.h"
 #include "vmmd/fencewatch.h"
+#include "vmmd/hurry.h"
 
 #define LIMIT_S		15
 
@@ -28,6 +34,8 @@ struct world {
 	int			 fd;
 	struct state		*state;
 	int			 fell;
+	int			 policy;	/* the loop's, then */
+	struct hurry		*hurry;
 };
 
 static void
@@ -36,6 +44,7 @@ on_down(void *ctx)
 	struct world *w = ctx;
 
 	w->fell++;
+	w->policy = sched_getscheduler(0);
 	event_base_loopbreak(w->base);
 }
 
@@ -46,7 +55,8 @@ set_up(struct world *w)
 	ATF_REQUIRE((w->base = event_base_new()) != NULL);
 	ATF_REQUIRE((w->fd = state_make(1, 64)) != -1);
 	ATF_REQUIRE((w->state = state_map(w->fd, 1, 64)) != NULL);
-	w->watch = fencewatch_new(w->base, w->fd, 1, 64, on_down, w);
+	ATF_REQUIRE((w->hurry = hurry_new(w->base)) != NULL);
+	w->watch = fencewatch_new(w->base, w->fd, 1, 64, w->hurry, on_down, w);
 	ATF_REQUIRE(w->watch != NULL);
 }
 
@@ -54,6 +64,7 @@ static void
 tear_down(struct world *w)
 {
 	fencewatch_free(w->watch);
+	hurry_free(w->hurry);
 	state_unmap(w->state);
 	fd_close(&w->fd);
 	event_base_free(w->base);
@@ -272,6 +283,84 @@ ATF_TC_BODY(fencewatch__freed_under_hostile_writes, tc)
 	tear_down(&w);
 }
 
+static void
+need_hurry(const struct world *w)
+{
+	if (!hurry_is_allowed(w->hurry))
+		atf_tc_skip("this host allows no scheduling in real time");
+}
+
+ATF_TC_WITHOUT_HEAD(fencewatch__death_is_told_in_a_hurry);
+ATF_TC_BODY(fencewatch__death_is_told_in_a_hurry, tc)
+{
+	struct world w;
+	pid_t pid;
+
+	set_up(&w);
+	need_hurry(&w);
+	pid = start_holder(&w);
+	ATF_REQUIRE_EQ(0, fencewatch_start(w.watch));
+	end_holder(pid);
+	run(&w);
+	ATF_CHECK_EQ(1, w.fell);
+	ATF_CHECK_EQ(SCHED_FIFO | SCHED_RESET_ON_FORK, w.policy);
+	tear_down(&w);
+}
+
+/* The one thread beside this one; 0: none. */
+static pid_t
+watching_thread(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	pid_t tid, found = 0;
+
+	ATF_REQUIRE(dir != NULL);
+	while ((entry = readdir(dir)) != NULL) {
+		tid = (pid_t)strtol(entry->d_name, NULL, 10);
+		if (tid > 0 && tid != getpid())
+			found = tid;
+	}
+	closedir(dir);
+	return found;
+}
+
+/* Until the thread has this policy; meanwhile the word is waked. */
+static bool
+wake_until(struct world *w, pid_t thread, int policy)
+{
+	time_t end = time(NULL) + LIMIT_S;
+
+	while (sched_getscheduler(thread) != policy) {
+		if (time(NULL) > end)
+			return false;
+		syscall(SYS_futex, &w->state->fence[0].s_futex, FUTEX_WAKE,
+		    INT_MAX, NULL, NULL, 0);
+		sched_yield();
+	}
+	return true;
+}
+
+/* Whoever shares the page can wake the thread: not in real time for ever. */
+ATF_TC_WITHOUT_HEAD(fencewatch__waked_at_will_is_in_no_hurry);
+ATF_TC_BODY(fencewatch__waked_at_will_is_in_no_hurry, tc)
+{
+	struct world w;
+	pid_t pid;
+
+	set_up(&w);
+	need_hurry(&w);
+	pid = start_holder(&w);
+	ATF_REQUIRE_EQ(0, fencewatch_start(w.watch));
+	ATF_CHECK(wake_until(&w, watching_thread(),
+	    SCHED_FIFO | SCHED_RESET_ON_FORK));
+	ATF_CHECK(wake_until(&w, watching_thread(), SCHED_OTHER));
+	end_holder(pid);
+	run(&w);
+	ATF_CHECK_EQ(1, w.fell);
+	tear_down(&w);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, fencewatch__tells_of_a_death_once);
@@ -281,5 +370,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, fencewatch__zero_is_no_death);
 	ATF_TP_ADD_TC(tp, fencewatch__freed_while_it_waits);
 	ATF_TP_ADD_TC(tp, fencewatch__freed_under_hostile_writes);
+	ATF_TP_ADD_TC(tp, fencewatch__death_is_told_in_a_hurry);
+	ATF_TP_ADD_TC(tp, fencewatch__waked_at_will_is_in_no_hurry);
 	return atf_no_error();
 }

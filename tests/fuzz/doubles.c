@@ -74,6 +74,25 @@ child_hasten(struct child *c)
 }
 
 void
+child_look(struct child *c)
+{
+	(void)c;
+}
+
+void
+child_raise(struct child *c)
+{
+	(void)c;
+}
+
+struct hurry *
+children_hurry(const struct children *cs)
+{
+	(void)cs;
+	return NULL;
+}
+
+void
 child_on_ended(void *ctx, const struct peer_end *end)
 {
 	struct child *c = ctx;
@@ -135,7 +154,8 @@ doubles_sweep(struct children *cs)
 
 struct fencewatch *
 fencewatch_new(struct event_base *base, int state_fd, unsigned queues,
-    unsigned queue_size, void (*down)(void *ctx), void *ctx)
+    unsigned queue_size, struct hurry *hurry, void (*down)(void *ctx),
+    void *ctx)
 {
 	struct fencewatch *f = calloc(1, sizeof(*f));
 
@@ -143,6 +163,7 @@ fencewatch_new(struct event_base *base, int state_fd, unsigned queues,
 	(void)state_fd;
 	(void)queues;
 	(void)queue_size;
+	(void)hurry;
 	FUZZ_REQUIRE(f != NULL);
 	f->down = down;
 	f->ctx = ctx;
