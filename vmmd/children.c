@@ -26,8 +26,8 @@
 #include "vmmd/hurry.h"
 #include "vmmd/spawn.h"
 
-/* Of a blkd: its registers' and its queues'; more are not looked at. */
-#define THREADS_MAX	(1 + PROTO_QUEUES_MAX)
+/* Of a blkd: of its registers, its queues, their slow I/O. */
+#define THREADS_MAX	(1 + PROTO_QUEUES_MAX * (1 + PROTO_THREADS_MAX))
 
 struct child {
 	struct child		*next;

@@ -28,7 +28,7 @@
 #include "vmmd/hurry.h"
 
 #define STACK_BYTES	(256u << 10)
-/* What shares the page can wake the thread as it likes: so often in a hurry. */
+/* What shares the page wakes the thread as it likes: so often, for a word. */
 #define HURRIED_WAKES	64
 /* What shares the page could move the waiter away: it looks again. */
 #define LOOK_S		5
@@ -43,7 +43,6 @@ struct fencewatch {
 	uint32_t	 fallen;	/* the thread's: the round that ended so */
 	bool		 quit;		/* the loop's: no round will come */
 	struct hurry	*hurry;
-	unsigned	 wakes;		/* the thread's: of this round */
 	int		 eventfd;	/* the thread says: all are down */
 	struct event	*event;
 	void		(*down)(void *ctx);
@@ -63,21 +62,11 @@ futex(uint32_t *word, int op, uint32_t value)
 
 /* --- the thread ----------------------------------------------------------- */
 
-/*
- * A wake-up at ordinary priority lasts until the next tick, now and then:
- * the dying blkd has the CPU, and takes its memory apart on it.
- */
+/* It is woken again, and no death to be told of. */
 static void
-begin_round(struct fencewatch *w)
+count_wake(struct fencewatch *w, unsigned *wakes)
 {
-	w->wakes = 0;
-	(void)hurry_self(w->hurry);
-}
-
-static void
-count_wake(struct fencewatch *w)
-{
-	if (++w->wakes == HURRIED_WAKES && hurry_is_allowed(w->hurry))
+	if (++*wakes == HURRIED_WAKES && hurry_is_allowed(w->hurry))
 		hurry_calm_self();
 }
 
@@ -91,6 +80,7 @@ wait_for(struct fencewatch *w, struct state_fence *fence, uint32_t round,
 {
 	const struct timespec look = { LOOK_S, 0 };
 	uint32_t v, *word = &fence->s_futex;
+	unsigned wakes = 0;
 
 	for (;;) {
 		v = shared_load_acquire(word);
@@ -103,11 +93,11 @@ wait_for(struct fencewatch *w, struct state_fence *fence, uint32_t round,
 			__atomic_compare_exchange_n(word, &v,
 			    v | FUTEX_WAITERS, false, __ATOMIC_SEQ_CST,
 			    __ATOMIC_SEQ_CST);
-			count_wake(w);
+			count_wake(w, &wakes);
 			continue;
 		}
 		syscall(SYS_futex, word, FUTEX_WAIT, v, &look, NULL, 0);
-		count_wake(w);
+		count_wake(w, &wakes);
 	}
 }
 
@@ -154,7 +144,12 @@ watch_main(void *arg)
 			continue;
 		}
 		seen = round;
-		begin_round(w);
+		/*
+		 * A wake-up at ordinary priority lasts until the next tick,
+		 * now and then: the dying blkd takes its memory apart on the
+		 * CPU that the thread was on.
+		 */
+		(void)hurry_self(w->hurry);
 		if (!all_fell(w, round))
 			continue;
 		shared_store_release(&w->fallen, round);

@@ -16,7 +16,7 @@
 #include "vmmd/hurry.h"
 
 #define TURN_MS		3
-#define THREADS_MAX	64	/* at once, of all children: others wait */
+#define THREADS_MAX	256	/* at once; others are not raised */
 
 /* What may not be hostile is above what may. */
 enum { HURRY_CHILD = 1, HURRY_LOOP = 2 };
