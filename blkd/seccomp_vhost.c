@@ -21,6 +21,8 @@
 #include <linux/io_uring.h>
 #include <linux/memfd.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <linux/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -84,6 +86,9 @@ static const struct filter_way accept4_ways[] = {
 static const struct filter_way ioctl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, BLKDISCARD)),
 	FILTER_WAY(FILTER_INT(1, BLKZEROOUT)),
+	FILTER_WAY(FILTER_INT(1, BLKGETSIZE64)),
+	/* refused by the kernel: vhost_resize.c asks only how */
+	FILTER_WAY(FILTER_INT(1, SIOCUNIXFILE)),
 };
 
 #define FUTEX_WAY(op) \
@@ -155,13 +160,14 @@ static const struct filter_row rows[] = {
 	/* the front-end: blkd/vhost_door.c, blkd/vhost_conn.c */
 	BOTH_IF(accept4, "the next front-end"),
 	BOTH_IF(recvmsg, "a message"),
-	BOTH_IF(sendmsg, "a reply"),
+	BOTH_IF(sendmsg, "a reply; news of another size"),
 	BOTH(ppoll, "every thread: wait for messages, kicks, signals, time"),
 	BOTH(read, "eventfds, the signalfd, the parent's pipe"),
 	BOTH(write, "eventfds: calls, wake-ups; the log on stderr"),
 
 	/* what comes with messages: vhost_mem.c, vhost_ring.c, shm/ */
-	BOTH_IF(statx, "the size of memory; what an eventfd is"),
+	BOTH_IF(statx, "the size of memory and of the file; what an eventfd"
+	    " is"),
 	BOTH_IF(fcntl, "seals and access modes"),
 	BOTH_IF(dup3, "another kick or call in the place of the one before"),
 	BOTH_IF(memfd_create, "GET_INFLIGHT_FD: a state that outlives us"),
@@ -177,7 +183,8 @@ static const struct filter_row rows[] = {
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
 	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file; the size of a"
 	    " state"),
-	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device"),
+	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device; its"
+	    " size; what kind of socket the channel for news is"),
 
 	/* the same by a ring, where it has one: blkd/engine_uring.c */
 	ROW(io_uring_enter, FILTER_BOTH, FILTER_URING, 0, io_uring_enter_ways,

@@ -50,6 +50,7 @@ void
 vhost_end(struct vhost *v)
 {
 	vhost_conn_close(&v->conn);
+	vhost_resize_forget(v);
 	v->waiting = NULL;
 	v->ending = true;
 	if (vhost_ring_rest_all(v))
@@ -354,7 +355,7 @@ vhost_make(struct disk *disk)
 	if ((v = calloc(1, sizeof(*v))) == NULL)
 		return NULL;
 	v->disk = disk;
-	v->nothing = -1;
+	v->nothing = v->newsfd = -1;
 	vhost_conn_init(&v->conn);
 	for (i = 0; i < PROTO_QUEUES_MAX; i++)
 		v->ring[i].kickslot = v->ring[i].callslot =
@@ -374,6 +375,7 @@ vhost_free(struct vhost *v)
 	if (v == NULL)
 		return;
 	vhost_conn_close(&v->conn);
+	vhost_resize_forget(v);
 	vhost_ring_free(v);
 	vhost_mem_clear(&v->mem);
 	(void)vhost_set_memory(v);

@@ -11,6 +11,7 @@
  *	vhost_inflight.c	the buffer that outlives a blkd
  *	vhost_mem.c		the memory table
  *	vhost_fault.c		memory that shrinks
+ *	vhost_resize.c		a file that has another size now
  *	vhost.c			the life of a connection
  *	vhost_door.c		socket, signals, the loop
  *	vhost_main.c		options, the way into the sandbox
@@ -53,6 +54,9 @@ void		 vhost_on_event(struct vhost *);
 /* Something has waited for I/O in flight for a while: look why. */
 bool		 vhost_is_waiting(const struct vhost *);
 void		 vhost_on_patience(struct vhost *);
+
+/* The file may have another size: take it, and tell the front-end. */
+void		 vhost_resize(struct vhost *);
 
 /* End the connection, if there is one; busy until nothing is in flight. */
 void		 vhost_end(struct vhost *);

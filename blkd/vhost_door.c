@@ -66,10 +66,16 @@ say_stats(const struct vhost_door *d)
 static bool
 hear(const struct vhost_door *d, char what)
 {
-	if (what != VHOST_DOOR_STATS)
+	switch (what) {
+	case VHOST_DOOR_STATS:
+		say_stats(d);
+		return false;
+	case VHOST_DOOR_RESIZE:
+		vhost_resize(d->vhost);
+		return false;
+	default:
 		return true;
-	say_stats(d);
-	return false;
+	}
 }
 
 static bool

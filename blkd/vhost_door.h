@@ -15,6 +15,7 @@ struct vhost;
 /* What the parent writes into its pipe. */
 #define VHOST_DOOR_END		'e'	/* as its end does */
 #define VHOST_DOOR_STATS	's'
+#define VHOST_DOOR_RESIZE	'r'	/* it may write so much now */
 
 struct vhost_door {
 	struct disk	*disk;

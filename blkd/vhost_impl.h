@@ -101,6 +101,9 @@ struct vhost {
 	const struct vhost_rule	*waiting;	/* for rings to rest */
 	bool			 ending;
 	struct vhost_reply	 reply;
+	int			 newsfd;	/* for what we send; -1: none */
+	bool			 capacity_read;	/* by the front-end: */
+	uint64_t		 capacity;	/* so many sectors */
 	char			 why[VHOST_WHY];
 };
 
@@ -138,6 +141,14 @@ void	vhost_ring_unstick(struct vhost *);
 
 int	vhost_inflight_get(struct vhost *, struct vhost_msg *);
 int	vhost_inflight_set(struct vhost *, struct vhost_msg *);
+
+/* --- vhost_resize.c ---------------------------------------------------- */
+
+int	vhost_resize_set_channel(struct vhost *, struct vhost_msg *);
+/* If the front-end last read another capacity, and wants to hear of it. */
+void	vhost_resize_tell(struct vhost *);
+/* The connection is over. */
+void	vhost_resize_forget(struct vhost *);
 
 /* --- vhost.c ----------------------------------------------------------- */
 

@@ -287,6 +287,10 @@ on_get_config(struct vhost *v, struct vhost_msg *m)
 	for (i = 0; i < c->m_bytes; i++)
 		to->m_data[i] = (uint8_t)blkconfig_read(v->disk,
 		    c->m_offset + i, 1);
+	if (c->m_offset == 0 && c->m_bytes > 0) {
+		v->capacity = shared_load(&v->disk->sectors);
+		v->capacity_read = true;
+	}
 	return 0;
 }
 
@@ -377,6 +381,8 @@ static const struct vhost_rule rules[VHOST_REQUESTS] = {
 	ROW(GET_QUEUE_NUM, on_get_queue_num, .least = 0),
 	ROW(SET_VRING_ENABLE, on_set_vring_enable, STATE,
 	    .names = VHOST_NAMES_INDEX, .still = VHOST_STILL_RING),
+	ROW(SET_BACKEND_REQ_FD, vhost_resize_set_channel, .least = 0,
+	    .fds = VHOST_FDS_ONE, .needs = VHOST_PROTOCOL(BACKEND_REQ)),
 	ROW(GET_CONFIG, on_get_config, CONFIG,
 	    .needs = VHOST_PROTOCOL(CONFIG)),
 	ROW(SET_CONFIG, on_set_config, CONFIG,
@@ -401,7 +407,6 @@ static const struct vhost_rule rules[VHOST_REQUESTS] = {
 	NOT_OFFERED(SET_LOG_FD),
 	NOT_OFFERED(SEND_RARP),			/* for networks */
 	NOT_OFFERED(NET_SET_MTU),
-	NOT_OFFERED(SET_BACKEND_REQ_FD),	/* nothing to ask of it */
 	NOT_OFFERED(IOTLB_MSG),			/* ACCESS_PLATFORM */
 	NOT_OFFERED(SET_VRING_ENDIAN),		/* for legacy devices */
 	NOT_OFFERED(CREATE_CRYPTO_SESSION),

@@ -5,12 +5,14 @@
  * nothing that a front-end sends.
  */
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -20,6 +22,7 @@
 #include "blkd/vhost_door.h"
 #include "blkd/vhost_listen.h"
 #include "blkd/vhost_parent.h"
+#include "shm/state.h"
 #include "util/fd.h"
 #include "util/log.h"
 #include "util/sandbox.h"
@@ -52,6 +55,7 @@ child_run(const struct parent *p, char **argv)
 	close(pfd);
 	/* The pipe's end tells, too, but a process that is stuck hears not. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGHUP, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	fexecve(self, argv, environ);
@@ -82,6 +86,82 @@ tell(const struct parent *p, char what)
 	(void)!write(p->pipe[1], &what, sizeof(what));
 }
 
+/* --- another size ------------------------------------------------------- */
+
+/* Whom the child has become. */
+static int
+find_user(pid_t pid, uid_t *uid, gid_t *gid)
+{
+	char path[32], line[256];
+	int found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return -1;
+	while (found < 2 && fgets(line, sizeof(line), f) != NULL)
+		found += sscanf(line, "Uid: %u", uid) == 1 ||
+		    sscanf(line, "Gid: %u", gid) == 1;
+	fclose(f);
+	return found == 2 ? 0 : -1;
+}
+
+/*
+ * Root without CAP_SYS_RESOURCE may not change the limits of others, but who
+ * is of the same user may, for as long as the hard limit allows it.
+ */
+static int
+raise_as_user(pid_t pid, uint64_t bytes)
+{
+	int status = EX_NOPERM;
+	pid_t helper;
+	uid_t uid;
+	gid_t gid;
+
+	if (find_user(pid, &uid, &gid) == 0 && (helper = fork()) != -1) {
+		if (helper == 0)
+			_exit(setresgid(gid, gid, gid) == -1 ||
+			    setresuid(uid, uid, uid) == -1 ||
+			    sandbox_raise_file(pid, bytes) == -1);
+		while (waitpid(helper, &status, 0) == -1 && errno == EINTR)
+			;
+	}
+	if (status == 0)
+		return 0;
+	errno = EPERM;
+	return -1;
+}
+
+/*
+ * The file has another size: what the child may write comes before it hears
+ * of it.  Never less than a journal in memory needs.
+ */
+static void
+resize(const struct parent *p, pid_t pid)
+{
+	const char *name = p->options->name, *file = p->options->file;
+	uint64_t bytes = sizeof(struct state);
+	struct stat st;
+
+	if (stat(file, &st) == -1) {
+		log_error("%s: cannot look at %s for its size: %s", name, file,
+		    strerror(errno));
+		return;
+	}
+	if ((uint64_t)st.st_size > bytes)
+		bytes = (uint64_t)st.st_size;
+	if (S_ISREG(st.st_mode) && sandbox_raise_file(pid, bytes) == -1 &&
+	    raise_as_user(pid, bytes) == -1) {
+		log_error("%s: cannot let blkd write up to the size of %s: %s:"
+		    " start blkd again to take it", name, file,
+		    strerror(errno));
+		return;
+	}
+	tell(p, VHOST_DOOR_RESIZE);
+}
+
+/* --- signals ------------------------------------------------------------ */
+
 static int
 wait_for_child(const struct parent *p, pid_t pid, const sigset_t *signals)
 {
@@ -92,6 +172,8 @@ wait_for_child(const struct parent *p, pid_t pid, const sigset_t *signals)
 			continue;
 		if (signo == SIGUSR1)
 			tell(p, VHOST_DOOR_STATS);
+		else if (signo == SIGHUP)
+			resize(p, pid);
 		else if (signo != SIGCHLD)
 			tell(p, VHOST_DOOR_END);
 		else if (waitpid(pid, &status, WNOHANG) == pid)
@@ -107,10 +189,12 @@ wait_for_child(const struct parent *p, pid_t pid, const sigset_t *signals)
 static void
 block_signals(sigset_t *signals)
 {
-	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
+	/* What is ignored, as nohup(1) has it, does not come by sigwait. */
+	signal(SIGHUP, SIG_DFL);
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(signals);
+	sigaddset(signals, SIGHUP);
 	sigaddset(signals, SIGTERM);
 	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGUSR1);

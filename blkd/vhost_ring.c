@@ -234,6 +234,7 @@ start(struct vhost *v, unsigned i)
 	}
 	r->running = r->started = true;
 	r->said = false;
+	vhost_resize_tell(v);
 	if (n > 0)
 		log_info("%s: ring %u: %d requests run again", v->disk->name,
 		    i, n);

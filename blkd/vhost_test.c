@@ -479,7 +479,7 @@ CASE(stats__by_signal)
 	harness_free(&h);
 }
 
-CASE(signals__sighup_is_ignored)
+CASE(signals__sighup_does_not_end_it)
 {
 	struct vhost_harness h;
 
@@ -512,7 +512,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, options__limits);
 	ATF_TP_ADD_TC(tp, image__is_locked);
 	ATF_TP_ADD_TC(tp, stats__by_signal);
-	ATF_TP_ADD_TC(tp, signals__sighup_is_ignored);
+	ATF_TP_ADD_TC(tp, signals__sighup_does_not_end_it);
 	ATF_TP_ADD_TC(tp, disk__serves_requests);
 	ATF_TP_ADD_TC(tp, end__sigterm_flushes_and_removes_the_socket);
 	ATF_TP_ADD_TC(tp, connect__again_and_again);

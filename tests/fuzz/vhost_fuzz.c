@@ -30,6 +30,7 @@
 
 #define MEMORY		(UINT64_C(1) << 20)
 #define ADDRESS		UINT64_C(0x7f0000000000)
+#define BACKING		(1 << 16)
 #define QUEUES		2u
 #define QUEUE_SIZE	64u
 #define MESSAGES_MAX	64u
@@ -38,22 +39,26 @@
 static struct disk disk;
 static struct vhost *vhost;
 static int journal = -1;	/* of the last GET_INFLIGHT_FD */
+static int backing = -1;
+static int news[2];		/* what SET_BACKEND_REQ_FD brings, and we */
 
 static void
 make(void)
 {
-	int fd = memfd_create("backing", MFD_CLOEXEC);
 	int statefd = state_make(QUEUES, QUEUE_SIZE);
 
-	FUZZ_REQUIRE(fd != -1 && ftruncate(fd, 1 << 16) == 0);
+	backing = memfd_create("backing", MFD_CLOEXEC);
+	FUZZ_REQUIRE(backing != -1 && ftruncate(backing, BACKING) == 0);
+	FUZZ_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0, news) == 0);
 	attach_init(&disk);
 	memcpy(disk.name, "fuzz", 5);
 	disk.block_size = 512;
 	disk.queues = QUEUES;
 	disk.queue_size = QUEUE_SIZE;
 	disk.writeback = 1;
-	disk.sectors = (1 << 16) / 512;
-	disk.backing = backing_open(fd, false, 512);
+	disk.sectors = BACKING / 512;
+	disk.backing = backing_open(backing, false, 512);
 	disk.state = state_map(statefd, QUEUES, QUEUE_SIZE);
 	disk.limiter = limiter_make(disk.state, NULL, NULL, NULL);
 	FUZZ_REQUIRE(disk.backing != NULL && disk.state != NULL &&
@@ -91,6 +96,7 @@ static const struct {
 	{ VHOST_ADD_MEM_REG, 40, 1 },
 	{ VHOST_REM_MEM_REG, 40, 0 },
 	{ VHOST_RESET_OWNER, 0, 0 },
+	{ VHOST_SET_BACKEND_REQ_FD, 0, 1 },
 };
 #define NUSUAL	(sizeof(usual) / sizeof(usual[0]))
 
@@ -166,6 +172,8 @@ make_fd(struct fuzz_input *in, uint32_t request, uint8_t how)
 	case VHOST_SET_INFLIGHT_FD:
 		return journal != -1 ? fcntl(journal, F_DUPFD_CLOEXEC, 0) :
 		    state_make(QUEUES, QUEUE_SIZE);
+	case VHOST_SET_BACKEND_REQ_FD:
+		return fcntl(news[0], F_DUPFD_CLOEXEC, 0);
 	case 0:
 		return memfd_create("empty", MFD_CLOEXEC);
 	case 1:
@@ -200,6 +208,13 @@ send_raw(int to, const void *bytes, size_t n, const int *fds, size_t nfds)
 }
 
 static void
+resize(int bytes)
+{
+	FUZZ_REQUIRE(ftruncate(backing, bytes) == 0);
+	vhost_resize(vhost);
+}
+
+static void
 send_one(struct fuzz_input *in, int to)
 {
 	uint8_t which = fuzz_u8(in), count = fuzz_u8(in), how = fuzz_u8(in);
@@ -228,6 +243,8 @@ send_one(struct fuzz_input *in, int to)
 		send_raw(to, bytes, whole, fds, nfds);
 	for (i = 0; i < nfds; i++)
 		close(fds[i]);
+	if ((how & 0xe0) == 0x60)
+		resize(n * 512);
 	/* Memory that shrinks. */
 	if (memory != -1) {
 		(void)!ftruncate(memory, 0);
@@ -276,9 +293,11 @@ turn(void)
 static void
 run(struct fuzz_input *in)
 {
+	struct vhost_header h;
 	struct vhost_conn c;
 	unsigned n;
 	int pair[2];
+	ssize_t got;
 
 	FUZZ_REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0, pair) == 0);
@@ -296,6 +315,11 @@ run(struct fuzz_input *in)
 	for (n = 0; n < PATIENCE && vhost_is_busy(vhost); n++)
 		turn();
 	FUZZ_REQUIRE(!vhost_is_busy(vhost));
+	resize(BACKING);
+	/* Nothing but whole news; what is read is gone for the next one. */
+	while ((got = read(news[1], &h, sizeof(h))) > 0)
+		FUZZ_REQUIRE(got == sizeof(h) && h.m_size == 0 &&
+		    h.m_request == VHOST_BACKEND_CONFIG_CHANGE);
 }
 
 static int

@@ -132,6 +132,10 @@ vhost__stock_guest_and_kills_body()
 	done
 	: >dir/console
 	qemu_start
+	wait_for 400 $qemu said 'guest: wants more' ||
+	    give_up "the guest did not get that far"
+	truncate -s 20M dir/vda.img
+	kill -HUP "$(cat vda.pid)"
 	wait_for 400 $qemu said 'guest: begins' ||
 	    give_up "the guest did not begin"
 	kill_often 4
@@ -145,8 +149,10 @@ vhost__stock_guest_and_kills_body()
 	grep -q 'init: job ended with status 0' console ||
 	    atf_fail "the guest did not get to its end"
 	passed geometry mount_read_only read_only fio discard cache_mode \
-	    killed umount kernel
+	    resized killed umount kernel
 	zero vda.img 12 2
+	[ "$(tail -c 512 dir/vda.img | tr -d '\0')" = resized ] ||
+		atf_fail "what was written where it grew is not there"
 	kill "$(cat vda.pid)" "$(cat vdb.pid)"
 	wait "$(cat vda.pid)" || atf_fail "vda's blkd ended with $?"
 	wait "$(cat vdb.pid)" || atf_fail "vdb's blkd ended with $?"
