@@ -318,7 +318,7 @@ static void
 start_slow_write(struct process *p, struct slow_file *slow,
     void (*prepare)(struct process *), unsigned ms)
 {
-	slow_file_make(slow, RING_DISK_SECTORS * 512, ms);
+	slow_file_make(slow, RING_DISK_SECTORS * 512, ms, 0);
 	process_make(p);
 	prepare(p);
 	p->ring.backingfd = slow->fd;

@@ -74,9 +74,10 @@ await_mount(uint64_t bytes)
 }
 
 void
-slow_file_make(struct slow_file *f, uint64_t bytes, unsigned write_ms)
+slow_file_make(struct slow_file *f, uint64_t bytes, unsigned write_ms,
+    unsigned read_ms)
 {
-	char delay[32];
+	char delay[32], read_delay[32];
 	int fd;
 
 	fd = open(SLOW_FILE_IMAGE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -84,8 +85,10 @@ slow_file_make(struct slow_file *f, uint64_t bytes, unsigned write_ms)
 	close(fd);
 	close(open(MOUNT, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 	snprintf(delay, sizeof(delay), "wdelay=%ums", write_ms);
+	snprintf(read_delay, sizeof(read_delay), "rdelay=%ums", read_ms);
 	f->server = run("nbdkit", "-f", "--exit-with-parent", "-U", SOCKET,
-	    "--filter=delay", "file", SLOW_FILE_IMAGE, delay, (char *)NULL);
+	    "--filter=delay", "file", SLOW_FILE_IMAGE, delay,
+	    read_delay, (char *)NULL);
 	await_socket();
 	f->mount = run("nbdfuse", "-o", "allow_other", MOUNT, "--unix",
 	    SOCKET, (char *)NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A file whose writes take as long as a test says: nbdkit's delay filter
+ * A file whose writes and reads take as long as a test says: nbdkit's delay filter
  * behind nbdfuse, in the test's working directory.  Tests only; a case that
  * uses it calls slow_file_clean_up in its cleanup.
  */
@@ -21,7 +21,8 @@ struct slow_file {
 };
 
 /* Ends the case as skipped where the programs or FUSE are missing. */
-void	slow_file_make(struct slow_file *, uint64_t bytes, unsigned write_ms);
+void	slow_file_make(struct slow_file *, uint64_t bytes, unsigned write_ms,
+	    unsigned read_ms);
 void	slow_file_free(struct slow_file *);
 /* Unmount what a failed case has left. */
 void	slow_file_clean_up(void);

@@ -6,9 +6,7 @@
  * A loop device on a slow file: its requests are asynchronous, and nobody's
  * but the ring's once the process is gone.
  */
-#include <sys/ioctl.h>
 #include <linux/futex.h>
-#include <linux/loop.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,59 +16,13 @@
 #include <unistd.h>
 
 #include "blkd/process_harness.h"
-#include "blkd/slow_file.h"
+#include "blkd/slow_device.h"
 #include "shm/shared.h"
 #include "util/fd.h"
 
 #define DELAY_MS	500
 #define BYTES		4096u
 #define PATIENCE	2000	/* of 5 ms */
-
-struct device {
-	struct slow_file	 slow;
-	char			 path[32];
-	unsigned		 number;
-	int			 fd;
-};
-
-/* The one that is free may be another's the next moment. */
-static int
-take_device(struct device *d, int control)
-{
-	d->number = (unsigned)ioctl(control, LOOP_CTL_GET_FREE);
-	snprintf(d->path, sizeof(d->path), "/dev/loop%u", d->number);
-	d->fd = open(d->path, O_RDWR | O_DIRECT | O_CLOEXEC);
-	if (d->fd != -1 && ioctl(d->fd, LOOP_SET_FD, d->slow.fd) == 0)
-		return 0;
-	fd_close(&d->fd);
-	return -1;
-}
-
-static void
-device_make(struct device *d)
-{
-	int control, i;
-
-	slow_file_make(&d->slow, RING_DISK_SECTORS * 512, DELAY_MS);
-	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	for (i = 0; i < 200 && control != -1; i++) {
-		if (take_device(d, control) == 0) {
-			close(control);
-			return;
-		}
-		usleep(5000);
-	}
-	slow_file_free(&d->slow);
-	atf_tc_skip("no loop devices: %s", strerror(errno));
-}
-
-static void
-device_free(struct device *d)
-{
-	(void)ioctl(d->fd, LOOP_CLR_FD, 0);
-	close(d->fd);
-	slow_file_free(&d->slow);
-}
 
 /* On its description: 0, or -1 and EAGAIN. */
 static int
@@ -82,21 +34,13 @@ take_lock(int fd)
 }
 
 static void
-await_in_flight(const struct device *d, unsigned n)
+await_in_flight(const struct slow_device *d, unsigned n)
 {
-	unsigned reads = 0, writes = 0;
-	char path[64];
-	FILE *f;
 	int i;
 
-	snprintf(path, sizeof(path), "/sys/block/loop%u/inflight", d->number);
-	for (i = 0; i < PATIENCE && reads + writes < n; i++) {
-		ATF_REQUIRE((f = fopen(path, "re")) != NULL);
-		ATF_REQUIRE_EQ(2, fscanf(f, "%u %u", &reads, &writes));
-		fclose(f);
+	for (i = 0; i < PATIENCE && slow_device_in_flight(d) < n; i++)
 		usleep(5000);
-	}
-	ATF_REQUIRE_EQ_MSG(n, reads + writes, "%u and %u", reads, writes);
+	ATF_REQUIRE_EQ(n, slow_device_in_flight(d));
 }
 
 /* Where the i-th write goes: no two of them can become one. */
@@ -110,22 +54,16 @@ place(unsigned i)
 static unsigned
 landed(unsigned writes)
 {
-	int fd = open(SLOW_FILE_IMAGE, O_RDONLY | O_CLOEXEC);
 	unsigned i, n = 0;
-	uint8_t byte;
 
-	ATF_REQUIRE(fd != -1);
-	for (i = 0; i < writes; i++) {
-		ATF_REQUIRE(pread(fd, &byte, 1, (off_t)place(i)) == 1);
-		n += byte == 0x5a;
-	}
-	close(fd);
+	for (i = 0; i < writes; i++)
+		n += slow_device_landed(place(i)) == 0x5a;
 	return n;
 }
 
 /* A blkd has a description of its own, with the lock; writes are in flight. */
 static void
-start_writes(struct process *p, const struct device *d,
+start_writes(struct process *p, const struct slow_device *d,
     void (*want)(struct process *), unsigned writes)
 {
 	unsigned i;
@@ -153,11 +91,11 @@ start_writes(struct process *p, const struct device *d,
 static void
 test_writes(void (*want)(struct process *), unsigned writes, bool outlives)
 {
-	struct device d;
+	struct slow_device d;
 	struct process p;
 	int i, error;
 
-	device_make(&d);
+	slow_device_make(&d, RING_DISK_SECTORS * 512, DELAY_MS, 0);
 	start_writes(&p, &d, want, writes);
 	process_kill(&p);
 	error = take_lock(d.fd) == -1 ? errno : 0;
@@ -173,7 +111,7 @@ test_writes(void (*want)(struct process *), unsigned writes, bool outlives)
 	ATF_REQUIRE_EQ(0, error);
 	ATF_CHECK_EQ(writes, landed(writes));
 	process_free(&p);
-	device_free(&d);
+	slow_device_free(&d);
 }
 
 static void
@@ -215,12 +153,12 @@ SLOW(stale__threads_writes_land_before_the_fences_fall)
 {
 	const unsigned writes = PROTO_THREADS_MAX;
 	const struct state_fence *f;
-	struct device d;
+	struct slow_device d;
 	struct process p;
 	unsigned i, down;
 	int n;
 
-	device_make(&d);
+	slow_device_make(&d, RING_DISK_SECTORS * 512, DELAY_MS, 0);
 	start_writes(&p, &d, process_want_threads, writes);
 	f = p.ring.disk.state->thread_fence[0];
 	for (i = 0; i < writes; i++)
@@ -236,7 +174,7 @@ SLOW(stale__threads_writes_land_before_the_fences_fall)
 	ATF_CHECK_EQ(writes, landed(writes));
 	process_kill(&p);
 	process_free(&p);
-	device_free(&d);
+	slow_device_free(&d);
 }
 
 SLOW(stale__uring_write_lands_before_the_lock_is_free)
