@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <linux/virtio_blk.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -459,4 +461,19 @@ harness_expect_refused(struct vhost_harness *h, const char *why)
 	ATF_REQUIRE(truncate(HARNESS_LOG, 0) == 0);
 	harness_connect(h);
 	harness_sync(h);
+}
+
+void
+harness_write_and_read(struct vhost_harness *h, unsigned sector)
+{
+	uint8_t block[512];
+
+	ring_harness_request(&h->ring, 0, VIRTIO_BLK_T_OUT, sector, 512);
+	memset(ring_harness_data(&h->ring, 0), 0x5a + (int)sector, 512);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h->ring, 0, NULL));
+	ring_harness_sector(&h->ring, sector, block);
+	ATF_CHECK_EQ((uint8_t)(0x5a + sector), block[511]);
+	ring_harness_request(&h->ring, 1, VIRTIO_BLK_T_IN, sector, 512);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h->ring, 1, NULL));
+	ATF_CHECK_EQ(0, memcmp(block, ring_harness_data(&h->ring, 1), 512));
 }

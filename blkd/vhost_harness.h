@@ -99,4 +99,7 @@ void	harness_go_live(struct vhost_harness *);
 /* GET_VRING_BASE of ring 0. */
 uint16_t harness_base(struct vhost_harness *);
 
+/* A block to this sector through ring 0, and back; the file has it. */
+void	harness_write_and_read(struct vhost_harness *, unsigned sector);
+
 #endif /* BLKD_VHOST_HARNESS_H */

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A front-end that does what it should: each message, and a disk behind them.
- * What is bad is in vhost_bad_test.c.
+ * What is bad is in vhost_bad_test.c, the process in vhost_process_test.c.
  */
 #include <sys/eventfd.h>
-#include <sys/wait.h>
 
 #include <linux/virtio_blk.h>
 
-#include <signal.h>
 #include <string.h>
-#include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "blkd/vhost_harness.h"
 #include "shm/gmem.h"
@@ -22,21 +17,6 @@
 	ATF_TC_WITHOUT_HEAD(name);		\
 	ATF_TC_BODY(name, tc)
 
-static void
-write_and_read(struct vhost_harness *h, unsigned sector)
-{
-	uint8_t block[512];
-
-	ring_harness_request(&h->ring, 0, VIRTIO_BLK_T_OUT, sector, 512);
-	memset(ring_harness_data(&h->ring, 0), 0x5a + (int)sector, 512);
-	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h->ring, 0, NULL));
-	ring_harness_sector(&h->ring, sector, block);
-	ATF_CHECK_EQ((uint8_t)(0x5a + sector), block[511]);
-	ring_harness_request(&h->ring, 1, VIRTIO_BLK_T_IN, sector, 512);
-	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h->ring, 1, NULL));
-	ATF_CHECK_EQ(0, memcmp(block, ring_harness_data(&h->ring, 1), 512));
-}
-
 CASE(disk__serves_requests)
 {
 	struct vhost_harness h;
@@ -45,26 +25,8 @@ CASE(disk__serves_requests)
 	harness_make(&h);
 	harness_spawn(&h, NULL);
 	harness_go_live(&h);
-	write_and_read(&h, 7);
+	harness_write_and_read(&h, 7);
 	ATF_CHECK(ring_harness_irqs(&h.ring) > 0);
-	harness_free(&h);
-}
-
-CASE(end__sigterm_flushes_and_removes_the_socket)
-{
-	struct vhost_harness h;
-	int status;
-
-	(void)tc;
-	harness_make(&h);
-	harness_spawn(&h, NULL);
-	harness_go_live(&h);
-	write_and_read(&h, 7);
-	kill(h.pid, SIGTERM);
-	status = harness_wait(&h);
-	ATF_CHECK(WIFEXITED(status));
-	ATF_CHECK_EQ(EX_OK, WEXITSTATUS(status));
-	ATF_CHECK(access(HARNESS_SOCKET, F_OK) == -1);
 	harness_free(&h);
 }
 
@@ -82,7 +44,7 @@ CASE(connect__again_and_again)
 		    VHOST_PROTOCOL_OFFERED);
 		harness_memory(&h);
 		harness_ring(&h, 0, h.ring.used_idx);
-		write_and_read(&h, i);
+		harness_write_and_read(&h, i);
 		harness_disconnect(&h);
 	}
 	harness_free(&h);
@@ -223,7 +185,7 @@ CASE(config__write_through_survives_a_kill)
 		harness_set_inflight(&h);
 		harness_memory(&h);
 		harness_ring(&h, 0, h.ring.used_idx);
-		write_and_read(&h, 1);
+		harness_write_and_read(&h, 1);
 		if (i == 0)
 			set_config(&h, wce, 0);
 		ATF_CHECK_EQ(1, get_config(&h, wce, 1));
@@ -245,7 +207,7 @@ CASE(ring__enabled_without_protocol_features)
 	harness_negotiate(&h, RING_FEATURES, 0);
 	harness_memory(&h);
 	harness_ring(&h, 0, 0);
-	write_and_read(&h, 3);
+	harness_write_and_read(&h, 3);
 	harness_free(&h);
 }
 
@@ -258,7 +220,7 @@ CASE(ring__disabled_stands_still)
 	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
 	harness_memory(&h);
 	harness_ring(&h, 0, 0);
-	write_and_read(&h, 3);
+	harness_write_and_read(&h, 3);
 	harness_tell_state(&h, VHOST_SET_VRING_ENABLE, 0, 0);
 	harness_sync(&h);
 	ring_harness_request(&h.ring, 0, VIRTIO_BLK_T_OUT, 0, 512);
@@ -287,7 +249,7 @@ CASE(ring__polled)
 	harness_send(&h, VHOST_SET_VRING_ERR, &none, sizeof(none), NULL, 0);
 	harness_sync(&h);
 	(void)ring_harness_irqs(&h.ring);
-	write_and_read(&h, 3);
+	harness_write_and_read(&h, 3);
 	ATF_CHECK_EQ(0, ring_harness_irqs(&h.ring));
 	harness_free(&h);
 }
@@ -302,7 +264,7 @@ CASE(ring__corrupt)
 	harness_make(&h);
 	harness_spawn(&h, NULL);
 	harness_go_live(&h);
-	write_and_read(&h, 3);
+	harness_write_and_read(&h, 3);
 	ring_harness_offer(&h.ring, HARNESS_NUM);	/* no such head */
 	ring_harness_kick(&h.ring);
 	harness_wait_said("ring 0 is not served: it is corrupt");
@@ -314,7 +276,7 @@ CASE(ring__corrupt)
 	shared_store(&h.ring.used->g_idx, 0);
 	h.ring.avail_idx = h.ring.used_idx = 0;
 	harness_ring(&h, 0, 0);
-	write_and_read(&h, 4);
+	harness_write_and_read(&h, 4);
 	harness_free(&h);
 }
 
@@ -346,7 +308,7 @@ CASE(ring__set_up_badly)
 	h.ring.setup.num = HARNESS_NUM;
 	h.ring.setup.desc = RING_DESC_GPA;
 	harness_ring(&h, 0, 0);
-	write_and_read(&h, 4);
+	harness_write_and_read(&h, 4);
 	harness_free(&h);
 }
 
@@ -365,10 +327,10 @@ CASE(ring__starts_at_its_base)
 	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
 	harness_memory(&h);
 	harness_ring(&h, 0, 65530);
-	write_and_read(&h, 1);
-	write_and_read(&h, 2);
-	write_and_read(&h, 3);
-	write_and_read(&h, 4);
+	harness_write_and_read(&h, 1);
+	harness_write_and_read(&h, 2);
+	harness_write_and_read(&h, 3);
+	harness_write_and_read(&h, 4);
 	ATF_CHECK_EQ(2, harness_base(&h));
 	harness_free(&h);
 }
@@ -381,7 +343,7 @@ CASE(device__reset)
 	harness_make(&h);
 	harness_spawn(&h, NULL);
 	harness_go_live(&h);
-	write_and_read(&h, 1);
+	harness_write_and_read(&h, 1);
 	harness_send(&h, VHOST_RESET_DEVICE, NULL, 0, NULL, 0);
 	ring_harness_request(&h.ring, 0, VIRTIO_BLK_T_OUT, 0, 512);
 	harness_sync(&h);
@@ -390,108 +352,7 @@ CASE(device__reset)
 	h.ring.avail_idx = h.ring.used_idx = 0;
 	harness_tell_u64(&h, VHOST_SET_FEATURES, HARNESS_FEATURES);
 	harness_ring(&h, 0, 0);
-	write_and_read(&h, 2);
-	harness_free(&h);
-}
-
-/* --- the process -------------------------------------------------------- */
-
-CASE(options__read_only_and_serial)
-{
-	static const char *const more[] = { "-R", "-i", "one-two-three",
-	    NULL };
-	struct vhost_harness h;
-
-	(void)tc;
-	harness_make(&h);
-	harness_spawn(&h, more);
-	harness_go_live(&h);
-	ATF_CHECK(harness_ask_u64(&h, VHOST_GET_FEATURES) &
-	    RING_FEATURE(VIRTIO_BLK_F_RO));
-	ring_harness_request(&h.ring, 0, VIRTIO_BLK_T_OUT, 0, 512);
-	ATF_CHECK_EQ(VIRTIO_BLK_S_IOERR, ring_harness_run(&h.ring, 0, NULL));
-	ring_harness_request(&h.ring, 1, VIRTIO_BLK_T_GET_ID, 0, 20);
-	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h.ring, 1, NULL));
-	ATF_CHECK_STREQ("one-two-three",
-	    (char *)ring_harness_data(&h.ring, 1));
-	harness_free(&h);
-}
-
-CASE(options__limits)
-{
-	static const char *const more[] = { "-l", "iops=1000,iops-burst=1000",
-	    NULL };
-	struct vhost_harness h;
-	struct timespec a, b;
-	unsigned i;
-
-	(void)tc;
-	harness_make(&h);
-	harness_spawn(&h, more);
-	harness_go_live(&h);
-	clock_gettime(CLOCK_MONOTONIC, &a);
-	for (i = 0; i < 1500; i++) {
-		ring_harness_request(&h.ring, 0, VIRTIO_BLK_T_IN, 0, 512);
-		ATF_REQUIRE_EQ(VIRTIO_BLK_S_OK,
-		    ring_harness_run(&h.ring, 0, NULL));
-	}
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	/* The burst, and then half a second for half of it. */
-	ATF_CHECK((b.tv_sec - a.tv_sec) * 1000 +
-	    (b.tv_nsec - a.tv_nsec) / 1000000 >= 450);
-	harness_free(&h);
-}
-
-CASE(image__is_locked)
-{
-	struct vhost_harness h, other;
-	int status;
-
-	(void)tc;
-	harness_make(&h);
-	harness_spawn(&h, NULL);
-	harness_connect(&h);
-	harness_sync(&h);
-	/* Its socket is in use: found out before anything is opened. */
-	other = h;
-	other.pid = fork();
-	ATF_REQUIRE(other.pid != -1);
-	if (other.pid == 0)
-		harness_exec(&other, NULL);
-	status = harness_wait(&other);
-	ATF_CHECK_EQ(EX_UNAVAILABLE, WEXITSTATUS(status));
-	harness_sync(&h);
-	ATF_CHECK(harness_has_said("in use"));
-	harness_free(&h);
-}
-
-CASE(stats__by_signal)
-{
-	struct vhost_harness h;
-
-	(void)tc;
-	harness_make(&h);
-	harness_spawn(&h, NULL);
-	harness_go_live(&h);
-	write_and_read(&h, 1);
-	kill(h.pid, SIGUSR1);
-	harness_wait_said("reads=1 writes=1 ");
-	harness_free(&h);
-}
-
-CASE(signals__sighup_does_not_end_it)
-{
-	struct vhost_harness h;
-
-	(void)tc;
-	harness_make(&h);
-	harness_spawn(&h, NULL);
-	harness_go_live(&h);
-	kill(h.pid, SIGHUP);
-	write_and_read(&h, 1);
-	ATF_CHECK_EQ(0, kill(h.pid, 0));
-	kill(h.pid, SIGINT);
-	ATF_CHECK_EQ(EX_OK, WEXITSTATUS(harness_wait(&h)));
+	harness_write_and_read(&h, 2);
 	harness_free(&h);
 }
 
@@ -508,13 +369,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ring__set_up_badly);
 	ATF_TP_ADD_TC(tp, ring__starts_at_its_base);
 	ATF_TP_ADD_TC(tp, device__reset);
-	ATF_TP_ADD_TC(tp, options__read_only_and_serial);
-	ATF_TP_ADD_TC(tp, options__limits);
-	ATF_TP_ADD_TC(tp, image__is_locked);
-	ATF_TP_ADD_TC(tp, stats__by_signal);
-	ATF_TP_ADD_TC(tp, signals__sighup_does_not_end_it);
 	ATF_TP_ADD_TC(tp, disk__serves_requests);
-	ATF_TP_ADD_TC(tp, end__sigterm_flushes_and_removes_the_socket);
 	ATF_TP_ADD_TC(tp, connect__again_and_again);
 	return atf_no_error();
 }
