@@ -31,6 +31,7 @@
 
 #include "proto/proto.h"
 #include "tests/bench/scale/procmem.h"
+#include "tests/bench/scale/when.h"
 #include "tests/driver/blkdproc.h"
 #include "tests/driver/driverq.h"
 
@@ -61,38 +62,9 @@ struct row {
 };
 
 static double
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
-
-static void
-rest_until(double ms)
-{
-	double left = ms - now_ms();
-	struct timespec ts = { .tv_sec = (time_t)(left / 1e3),
-		.tv_nsec = (long)(left * 1e6) % 1000000000 };
-
-	if (left > 0)
-		nanosleep(&ts, NULL);
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double
 percentile(struct scale *s, size_t n, unsigned percent)
 {
-	qsort(s->sample, n, sizeof(*s->sample), by_value);
-	return n == 0 ? 0 : s->sample[(n - 1) * percent / 100];
+	return when_percentile(s->sample, n, percent);
 }
 
 /* --- starts -------------------------------------------------------------- */
@@ -128,7 +100,7 @@ spawn_all(struct scale *s)
 	for (i = 0; i < s->n; i++)
 		if (blkdproc_spawn(&s->p[i], &s->disk) == -1)
 			err(1, "blkd %u", i);
-	rest_until(now_ms() + SETTLED_MS + s->n * 10);
+	when_rest_until(when_ms() + SETTLED_MS + s->n * 10);
 }
 
 static void
@@ -138,11 +110,11 @@ attach_all(struct scale *s, bool cold)
 	unsigned i;
 
 	for (i = 0; i < s->n; i++) {
-		begin = now_ms();
+		begin = when_ms();
 		if ((cold && blkdproc_spawn(&s->p[i], &s->disk) == -1) ||
 		    blkdproc_attach(&s->p[i], &s->disk) == -1)
 			err(1, "disk %u: no READY", i);
-		s->sample[i] = now_ms() - begin;
+		s->sample[i] = when_ms() - begin;
 	}
 }
 
@@ -200,7 +172,7 @@ settle(struct scale *s)
 
 	for (i = 0; i < SETTLE_TRIES; i++) {
 		before = switches(s);
-		rest_until(now_ms() + SETTLED_MS);
+		when_rest_until(when_ms() + SETTLED_MS);
 		if (switches(s) == before)
 			return;
 	}
@@ -214,7 +186,7 @@ read_once(struct scale *s, unsigned i)
 		.gpa = DRIVERQ_DATA_GPA, .bytes = 4096 };
 	struct pollfd irq = { .fd = s->p[i].irqfd, .events = POLLIN };
 	struct driverq *q = &s->q[i];
-	double begin = now_ms();
+	double begin = when_ms();
 	eventfd_t v;
 
 	driverq_put(q, 0, 0, &r);
@@ -226,17 +198,17 @@ read_once(struct scale *s, unsigned i)
 			errx(1, "disk %u does not answer", i);
 	if (driverq_take(q) != 0 || driverq_status(q, 0) != VIRTIO_BLK_S_OK)
 		errx(1, "disk %u: a read failed", i);
-	return (now_ms() - begin) * 1e3;
+	return (when_ms() - begin) * 1e3;
 }
 
 static void
 load_all(struct scale *s, struct row *r)
 {
 	size_t n = 0, max = (size_t)s->n * LOAD_PER_S * LOAD_S;
-	double begin = now_ms();
+	double begin = when_ms();
 
-	while (n < max && now_ms() < begin + 10e3) {
-		rest_until(begin + (double)n * 1e3 / (LOAD_PER_S * s->n));
+	while (n < max && when_ms() < begin + 10e3) {
+		when_rest_until(begin + (double)n * 1e3 / (LOAD_PER_S * s->n));
 		s->sample[n] = read_once(s, (unsigned)(n % s->n));
 		n++;
 	}
@@ -265,7 +237,7 @@ run(struct scale *s, struct row *r)
 	settle(s);
 	r->idle_kib = private_kib(s, &r->idle_sum_mib);
 	before = switches(s);
-	rest_until(now_ms() + s->idle_s * 1e3);
+	when_rest_until(when_ms() + s->idle_s * 1e3);
 	r->wakes = (switches(s) - before) / s->idle_s;
 	load_all(s, r);
 	r->loaded_kib = private_kib(s, NULL);
