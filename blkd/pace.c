@@ -11,7 +11,7 @@
  * One that took longer counts as this many times slow: enough for the pool,
  * and soon forgotten where the thread was only kept from its CPU.
  */
-#define LIMIT		(5 * PACE_LONE)
+#define LIMIT		(2 * PACE_LONE)
 
 void
 pace_learn(struct pace *p, enum engine_op_type type, uint64_t bytes,

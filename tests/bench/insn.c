@@ -3,7 +3,9 @@
  * So many 4 KiB reads by a queue thread, in one process and without a
  * sandbox: for callgrind, which counts what each costs in user space.
  *
- *	insn sync|uring requests depth
+ *	insn sync|threads|uring requests depth
+ *
+ * With `threads` there are some for slow I/O, and this is none.
  */
 #include <err.h>
 #include <stdlib.h>
@@ -42,7 +44,7 @@ main(int argc, char **argv)
 
 	if (argc != 4 || (depth = (unsigned)atoi(argv[3])) < 1 ||
 	    depth > NUM / RING_SLOT_DESCS)
-		errx(64, "usage: insn sync|uring requests depth");
+		errx(64, "usage: insn sync|threads|uring requests depth");
 	ring_harness_make(&h, NUM, RING_FEATURES |
 	    RING_FEATURE(VIRTIO_RING_F_EVENT_IDX));
 	if (strcmp(argv[1], "uring") == 0) {
@@ -50,6 +52,10 @@ main(int argc, char **argv)
 		if (uring_error(h.disk.uring) != 0)
 			errx(1, "no io_uring here");
 		h.disk.engine = &engine_uring;
+	}
+	if (strcmp(argv[1], "threads") == 0) {
+		h.disk.threads = PROTO_THREADS_MAX;
+		h.disk.slow_us = PROTO_SLOW_US_MAX;
 	}
 	if (ring_harness_start(&h, false) == -1)
 		err(1, "queue");
