@@ -122,6 +122,15 @@ sleep_for(struct queue *q, unsigned what, uint64_t ns)
 		count_kicks(q);
 }
 
+/* The same for one that serves: who watches it is told. */
+static void
+sleep_watched(struct queue *q, unsigned what, uint64_t ns)
+{
+	serve_beat(&q->serve, STATE_BEAT_ASLEEP);
+	sleep_for(q, what, ns);
+	serve_beat(&q->serve, STATE_BEAT_RUNS);
+}
+
 /* How long to sleep for a kick; 0: until it comes. */
 static uint64_t
 nap(const struct queue *q)
@@ -147,7 +156,7 @@ idle(struct queue *q, unsigned engine)
 	if (serve_look(&q->serve, look))
 		return;
 	if (!virtq_kicks_on(&q->serve.vq))
-		sleep_for(q, WAIT_KICK | engine, nap(q));
+		sleep_watched(q, WAIT_KICK | engine, nap(q));
 	if (q->polling.max_ns > 0)
 		polling_learn(&q->polling, serve_clock() - since);
 }
@@ -167,10 +176,10 @@ serve(struct queue *q)
 			idle(q, engine);
 			break;
 		case SERVE_REPLAYING:
-			sleep_for(q, engine, 0);
+			sleep_watched(q, engine, 0);
 			break;
 		case SERVE_STALLED:
-			sleep_for(q, engine, q->serve.wait_ns);
+			sleep_watched(q, engine, q->serve.wait_ns);
 			break;
 		case SERVE_STOPPED:
 		case SERVE_POISONED:
@@ -184,7 +193,8 @@ static void
 come_to_rest(struct queue *q)
 {
 	while (!serve_settle(&q->serve))
-		sleep_for(q, WAIT_ENGINE, 0);
+		sleep_watched(q, WAIT_ENGINE, 0);
+	serve_beat(&q->serve, STATE_BEAT_ASLEEP);
 	if (q->serve.poisoned ? step(q, QUEUE_RUNNING, QUEUE_POISONED) ||
 	    step(q, QUEUE_PARKING, QUEUE_POISONED) :
 	    step(q, QUEUE_PARKING, QUEUE_PARKED))
@@ -302,6 +312,8 @@ queue_make(const struct disk *disk, unsigned index, int eventfd_)
 void
 queue_hold(struct queue *q)
 {
+	/* A predecessor's is no longer true. */
+	serve_beat(&q->serve, STATE_BEAT_ASLEEP);
 	fence_take(q->fence);
 }
 

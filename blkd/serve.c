@@ -75,6 +75,7 @@ serve_init(struct serve *s, const struct disk *disk, unsigned index,
 	*s = (struct serve) {
 		.disk = disk, .index = index, .condition = condition,
 		.counters = &disk->state->queue[index].s_counters,
+		.beat = &disk->state->queue[index].s_beat,
 		.callfd = disk->callfd != NULL ? &disk->callfd[index] :
 		    &disk->irqfd,
 		.gates = { .disk = disk, .limiter = disk->limiter,
@@ -185,13 +186,45 @@ finished(struct serve *s, struct request *r)
 		serve_publish(s);
 }
 
+static struct engine_op *
+reap(struct serve *s)
+{
+	struct engine_op *op;
+
+	if (s->running == 0)
+		return NULL;
+	serve_beat(s, STATE_BEAT_IN_IO);
+	op = s->ops->reap(s->engine);
+	serve_beat(s, STATE_BEAT_RUNS);
+	return op;
+}
+
+static void
+kick(struct serve *s)
+{
+	serve_beat(s, STATE_BEAT_IN_IO);
+	s->ops->kick(s->engine);
+	serve_beat(s, STATE_BEAT_RUNS);
+}
+
+static bool
+start(struct serve *s, struct request *r)
+{
+	bool done;
+
+	serve_beat(s, STATE_BEAT_IN_IO);
+	done = exec_start(r, s->disk, s->ops, s->engine);
+	serve_beat(s, STATE_BEAT_RUNS);
+	return done;
+}
+
 static void
 collect(struct serve *s)
 {
 	struct engine_op *op;
 	struct request *r;
 
-	while (s->running > 0 && (op = s->ops->reap(s->engine)) != NULL) {
+	while ((op = reap(s)) != NULL) {
 		s->running--;
 		r = request_of_op(op);
 		r->running = false;
@@ -231,7 +264,7 @@ run(struct serve *s, struct request *r, enum gates_verdict verdict)
 		serve_publish(s);
 		serve_settle_interrupt(s);
 	}
-	if (exec_start(r, s->disk, s->ops, s->engine)) {
+	if (start(s, r)) {
 		finished(s, r);
 		return;
 	}
@@ -301,6 +334,7 @@ take(struct serve *s, enum serve_result *why)
 	int some;
 
 	*why = SERVE_DRAINED;
+	serve_beat(s, STATE_BEAT_RUNS);
 	if ((some = virtq_peek(&s->vq, &head)) == 0)
 		return false;
 	if (some == -1 || head >= s->vq.num ||
@@ -430,7 +464,7 @@ replay_all(struct serve *s)
 		if (replay_next(s))
 			continue;
 		running = s->running;
-		s->ops->kick(s->engine);
+		kick(s);
 		collect(s);
 		if (s->running == running)
 			return;
@@ -463,7 +497,7 @@ serve_round(struct serve *s)
 		if (!take(s, &why))
 			break;
 	}
-	s->ops->kick(s->engine);
+	kick(s);
 	/* What a replay waits for would be missed here. */
 	if (why != SERVE_REPLAYING)
 		collect(s);
@@ -498,7 +532,7 @@ serve_settle(struct serve *s)
 {
 	s->now_ns = serve_clock();
 	replay_all(s);
-	s->ops->kick(s->engine);
+	kick(s);
 	if (!replays_left(s))
 		collect(s);
 	serve_publish(s);

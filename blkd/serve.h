@@ -46,6 +46,8 @@ struct serve {
 	unsigned		 index;		/* of the queue */
 	struct state_queue	*state;		/* the journal */
 	struct state_counters	*counters;	/* never in others' hands */
+	uint64_t		*beat;		/* in the state */
+	uint64_t		 beats;
 	const int		*callfd;
 	const uint32_t		*condition;	/* enum queue_condition */
 	const struct engine_ops	*ops;
@@ -99,6 +101,14 @@ enum serve_result {
 	SERVE_STOPPED,	/* the condition is not RUNNING any more */
 	SERVE_POISONED,	/* the ring is corrupt */
 };
+
+/* What the thread does from now on: state.h.  No part of the journal. */
+static inline void
+serve_beat(struct serve *s, enum state_beat what)
+{
+	__atomic_store_n(s->beat, ++s->beats << STATE_BEAT_BITS | what,
+	    __ATOMIC_RELAXED);
+}
 
 /* CLOCK_MONOTONIC, ns. */
 uint64_t serve_clock(void);

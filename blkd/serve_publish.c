@@ -162,12 +162,18 @@ make_stable(struct serve *s)
 {
 	struct request *r;
 	bool writes = false;
+	int ret;
 
 	if (shared_load(&s->disk->writeback))
 		return;
 	for (r = s->done; r != NULL; r = r->next)
 		writes |= r->answer == VIRTIO_BLK_S_OK && exec_is_write(r);
-	if (!writes || backing_flush(s->disk->backing) == 0)
+	if (!writes)
+		return;
+	serve_beat(s, STATE_BEAT_IN_IO);
+	ret = backing_flush(s->disk->backing);
+	serve_beat(s, STATE_BEAT_RUNS);
+	if (ret == 0)
 		return;
 	serve_complain(s, "making writes stable", errno);
 	for (r = s->done; r != NULL; r = r->next)

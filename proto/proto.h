@@ -464,13 +464,14 @@ struct proto_disk_status {
 	uint16_t	m_paused;	/* 0 or 1 */
 	uint16_t	m_engine;	/* enum proto_engine, not AUTO */
 	uint64_t	m_deaths;
+	uint64_t	m_hangs;	/* deaths since it did not answer */
 	uint64_t	m_capacity;	/* 512-byte sectors */
 	struct proto_limits m_limits;
 	struct proto_limits m_group;	/* of its throttle group */
 	char		m_group_name[PROTO_NAME_MAX];	/* empty: in none */
 	char		m_state[PROTO_WORD_MAX];
 };
-static_assert(sizeof(struct proto_disk_status) == 160, "no padding");
+static_assert(sizeof(struct proto_disk_status) == 168, "no padding");
 
 /* And of the machine. */
 struct proto_machine_status {
@@ -495,7 +496,7 @@ struct proto_vm_answer {
 	struct proto_machine_status m_machine;	/* for PROTO_VERB_MACHINE */
 	struct proto_fault_row m_row[PROTO_FAULTS_MAX];	/* _VERB_FAULT */
 };
-static_assert(sizeof(struct proto_vm_answer) == 1312, "no padding");
+static_assert(sizeof(struct proto_vm_answer) == 1320, "no padding");
 
 /* --- machine channel, vm to monitor ------------------------------------ */
 

@@ -98,6 +98,29 @@ state_publish_word(uint16_t old_idx, uint16_t new_idx, int pending)
 	    (uint64_t)new_idx << 16 | old_idx;
 }
 
+/* --- beat word --------------------------------------------------------- */
+
+/*
+ *	63                 2 1  0
+ *	| a count            | what |
+ *
+ * What the queue thread does, with a count that changes with it.  Who watches
+ * it takes one that runs and does not change for a hang; a device may take
+ * what time it wants.
+ */
+enum state_beat {
+	STATE_BEAT_ASLEEP,	/* or parked: it waits for something */
+	STATE_BEAT_RUNS,
+	STATE_BEAT_IN_IO,	/* in the engine, or the backing */
+};
+#define STATE_BEAT_BITS		2
+
+static inline enum state_beat
+state_beat_what(uint64_t word)
+{
+	return (enum state_beat)(word & ((1u << STATE_BEAT_BITS) - 1));
+}
+
 /* --- the shared structures --------------------------------------------- */
 
 /* Written once by state_make, never again. */
@@ -175,7 +198,8 @@ struct state_queue {
 
 	/* Writer: the queue thread; the register thread while it is parked. */
 	uint64_t	s_publish;	/* publish word */
-	uint8_t		s_pad1[56];
+	uint64_t	s_beat;		/* beat word */
+	uint8_t		s_pad1[48];
 	struct state_counters s_counters;
 	uint64_t	s_inflight[STATE_QUEUE_SIZE_MAX];
 	struct state_used s_batch[STATE_QUEUE_SIZE_MAX];

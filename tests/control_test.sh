@@ -157,7 +157,7 @@ status__of_machine_and_disks_body()
 	atf_check -o ignore grep "monitor *$(vmmd_pid)\$" out
 	for line in "state *running" "capacity *16384 sectors, 8.0 MiB" \
 	    "limits *iops=100" "limits *none" "sandbox *[a-z]" \
-	    "engine *sync" "respawns *0"; do
+	    "engine *sync" "respawns *0" "hangs *0"; do
 		atf_check -o ignore grep "^  $line" out
 	done
 	ctl 0 status -j vdb

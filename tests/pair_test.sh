@@ -311,6 +311,20 @@ hang__of_blkd_body()
 	ends 0
 }
 
+# Its queue thread alone: the other one answers.
+vmmd_test_case hang__of_a_queue
+hang__of_a_queue_body()
+{
+	BLKD=$VMMD_BUILDDIR/tests/torture/spinning
+	start "test=loop count=100 depth=1 progress=20 timeout=30000"
+	old=$(vmmd_pid vda)
+	vmmd_expect -l "queue 0 hangs: it runs, and takes no step" 12
+	vmmd_expect -l "attached again after death 1" 6
+	are_gone "$old"
+	vmmd_expect "guest: loop passed"
+	ends 0
+}
+
 # is_upgraded NUMBER: so many blkds have been ready.
 is_upgraded()
 {
@@ -465,7 +479,8 @@ atf_init_test_cases()
 	    end__debug_exit kernel__is_none stop__sigterm \
 	    stop__two_signals stop__disobedient death__of_blkd \
 	    death__of_blkd_with_messages death__of_a_request \
-	    hang__of_blkd upgrade__by_sighup upgrade__to_no_program \
+	    hang__of_blkd hang__of_a_queue upgrade__by_sighup \
+	    upgrade__to_no_program \
 	    death__of_the_vm_process \
 	    death__of_the_monitor lock__two_machines \
 	    lock__between_two_blkds background__and_pid_file serial__pty; do

@@ -12,6 +12,9 @@
  *	stay	is ready, and does not obey DETACH
  *	deaf	is ready, and answers no command
  *	busy	is ready, and answers any but PAUSE
+ *	numb	is ready, has a request in flight, and answers no PING
+ *	spin	is ready, and its queue 1 runs without a step
+ *	wait	is ready, and its queue 1 is in I/O without a step
  *	bare	is ready, and lacks a layer of the sandbox
  *	shed	is ready, and lacks one its second time
  *
@@ -35,6 +38,8 @@
 #include <unistd.h>
 
 #include "proto/chan.h"
+#include "shm/shared.h"
+#include "shm/state.h"
 #include "util/imagelock.h"
 #include "vmmd/spawn.h"
 
@@ -103,6 +108,51 @@ answer_attach(const struct proto_blk_attach *attach)
 		send(SPAWN_CHANNEL_FD, "garbage", 7, 0);
 }
 
+/* What queue threads would write; the successor's are well. */
+static void
+write_state(struct msg *m, const char *what)
+{
+	unsigned queues = m->attach.m_queues, size = m->attach.m_queue_size;
+	int fd = msg_take_fd(m, PROTO_ATTACH_STATE);
+	struct state *state = state_map(fd, queues, size);
+	bool first = m->attach.m_incarnation == 0;
+	enum state_beat beat = STATE_BEAT_ASLEEP;
+
+	close(fd);
+	if (state == NULL)
+		exit(4);
+	if (first && strcmp(what, "spin") == 0)
+		beat = STATE_BEAT_RUNS;
+	else if (first && strcmp(what, "wait") == 0)
+		beat = STATE_BEAT_IN_IO;
+	shared_store(&state->queue[queues - 1].s_beat,
+	    UINT64_C(1) << STATE_BEAT_BITS | beat);
+	counter_set(&state->queue[0].s_counters, COUNTER_IN_FLIGHT,
+	    first && strcmp(what, "numb") == 0);
+	state_unmap(state);
+}
+
+/* As a spare: all but the disk is there. */
+static void
+stand_by(const struct msg *m)
+{
+	struct proto_empty empty;
+
+	fprintf(stderr, "stand by\n");
+	chan_header(&empty.m_hdr, PROTO_BLK_STANDING, m->hdr.m_sequence);
+	chan_send(SPAWN_CHANNEL_FD, &empty, NULL, 0);
+}
+
+static void
+take_over(const struct msg *m)
+{
+	struct proto_blk_ready ready = { .m_layers = PROTO_LAYERS };
+
+	fprintf(stderr, "take over %u\n", m->take_over.m_incarnation);
+	chan_header(&ready.m_hdr, PROTO_BLK_READY, m->hdr.m_sequence);
+	chan_send(SPAWN_CHANNEL_FD, &ready, NULL, 0);
+}
+
 static void
 answer_machine(const struct proto_vm_machine *machine)
 {
@@ -152,6 +202,10 @@ answer_command(const struct msg *m)
 		    m->hdr.m_sequence);
 		chan_send(SPAWN_CHANNEL_FD, &resized, NULL, 0);
 		return;
+	case PROTO_BLK_PING:
+		chan_header(&empty.m_hdr, PROTO_BLK_PONG,
+		    m->hdr.m_sequence);
+		break;
 	case PROTO_BLK_PAUSE:
 		chan_header(&empty.m_hdr, PROTO_BLK_PAUSED,
 		    m->hdr.m_sequence);
@@ -200,7 +254,7 @@ share_listeners(pid_t pid)
 int
 main(int argc, char **argv)
 {
-	bool stay = false, deaf = false, busy = false;
+	bool stay = false, deaf = false, busy = false, numb = false;
 	struct msg m;
 	int backing = -1;
 
@@ -220,7 +274,17 @@ main(int argc, char **argv)
 			stay = strcmp((char *)m.attach.m_serial, "stay") == 0;
 			deaf = strcmp((char *)m.attach.m_serial, "deaf") == 0;
 			busy = strcmp((char *)m.attach.m_serial, "busy") == 0;
+			numb = m.attach.m_incarnation == 0 && strcmp(
+			    (char *)m.attach.m_serial, "numb") == 0;
+			if (m.attach.m_flags & PROTO_DISK_STANDBY) {
+				stand_by(&m);
+				break;
+			}
+			write_state(&m, (char *)m.attach.m_serial);
 			answer_attach(&m.attach);
+			break;
+		case PROTO_BLK_TAKE_OVER:
+			take_over(&m);
 			break;
 		case PROTO_VM_MACHINE:
 			answer_machine(&m.machine);
@@ -230,6 +294,8 @@ main(int argc, char **argv)
 				return 0;
 			break;
 		default:
+			if (numb && m.hdr.m_type == PROTO_BLK_PING)
+				break;
 			if (!deaf &&
 			    (!busy || m.hdr.m_type != PROTO_BLK_PAUSE))
 				answer_command(&m);

@@ -445,6 +445,7 @@ disk_status(const struct disk *d, struct proto_disk_status *status)
 		.m_paused = d->paused,
 		.m_engine = (uint16_t)d->engine_now,
 		.m_deaths = d->deaths,
+		.m_hangs = d->hangs,
 		.m_capacity = d->capacity,
 		.m_limits = d->limits,
 	};

@@ -96,6 +96,8 @@ struct disk {
 	struct event		*watch_timer;
 	uint32_t		 ping;		/* unanswered; 0: none */
 	uint64_t		 hangs;
+	uint64_t		 beat[PROTO_QUEUES_MAX];	/* last look */
+	unsigned		 still[PROTO_QUEUES_MAX];	/* looks */
 
 	struct diskfds		 fds;		/* what outlives a blkd */
 	/* Not SYNC: each blkd has rings, whatever it says of them. */

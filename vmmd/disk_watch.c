@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Does a blkd that has something to do still answer?  Monitor.
+ * Does a blkd that has something to do still answer, and do its queues?
+ * Monitor.  The register thread is asked by PING; of a queue thread, which
+ * has better things to do, the beat word in the state is looked at.
  *
  * A disk that is idle is left asleep: one that hangs then is found with its
  * next request, or by the vm process with its next register access.
  */
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -35,6 +39,44 @@ has_work(const struct disk *d)
 	return poll(pfd, n, 0) > 0;
 }
 
+/*
+ * The queue that has run for two whole intervals without a step, or -1.  One
+ * that is in I/O is left alone: a device may take what time it wants, and
+ * what waits for it in the kernel could not be killed either.
+ */
+static int
+find_stuck(struct disk *d)
+{
+	unsigned i;
+	uint64_t beat;
+
+	for (i = 0; i < d->conf->queues; i++) {
+		beat = shared_load(&d->shared->queue[i].s_beat);
+		if (beat != d->beat[i] ||
+		    state_beat_what(beat) != STATE_BEAT_RUNS)
+			d->still[i] = 0;
+		else if (++d->still[i] >= 2)
+			return (int)i;
+		d->beat[i] = beat;
+	}
+	return -1;
+}
+
+static bool
+is_stuck(struct disk *d)
+{
+	char why[64];
+	int queue = find_stuck(d);
+
+	if (queue == -1)
+		return false;
+	snprintf(why, sizeof(why), "queue %d hangs: it runs, and takes no"
+	    " step", queue);
+	d->hangs++;
+	disk_replace(d, why);
+	return true;
+}
+
 static void
 arm(struct disk *d)
 {
@@ -60,6 +102,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		disk_replace(d, "it does not answer, and has work to do");
 		return;
 	}
+	if (is_stuck(d))
+		return;
 	if (has_work(d))
 		d->ping = peer_send(child_peer(d->child), PROTO_BLK_PING,
 		    &ping, NULL, 0);
@@ -95,6 +139,7 @@ void
 disk_watch_start(struct disk *d)
 {
 	d->ping = 0;
+	memset(d->still, 0, sizeof(d->still));
 	if (d->host->hang_ms != 0)
 		arm(d);
 }

@@ -63,11 +63,12 @@ json_t *
 reply_disk(const char *name, const struct proto_disk_status *d)
 {
 	json_t *o = json_pack(
-	    "{s:s, s:i, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+	    "{s:s, s:i, s:s, s:b, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "name", name, "pid", d->m_pid, "state", d->m_state,
 	    "paused", (int)d->m_paused,
 	    "engine", proto_engine_name(d->m_engine),
 	    "respawns", number(d->m_deaths),
+	    "hangs", number(d->m_hangs),
 	    "attached", number(d->m_incarnation),
 	    "capacity", number(d->m_capacity),
 	    "layers", layers(d->m_layers),

@@ -162,6 +162,8 @@ print_process(FILE *f, const json_t *disk)
 	    text, sizeof(text)));
 	fprintf(f, "  %-10s%" PRIu64 "\n", "respawns",
 	    vmmctl_link_number(disk, "respawns"));
+	fprintf(f, "  %-10s%" PRIu64 "\n", "hangs",
+	    vmmctl_link_number(disk, "hangs"));
 	print_layers(f, disk);
 }
 
