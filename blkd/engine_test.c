@@ -35,14 +35,15 @@ struct world {
 static const struct row {
 	const struct engine_ops	*ops;
 	int			 flags;
-	unsigned		 threads;	/* for all operations */
+	unsigned		 threads;
+	uint64_t		 slow_ns;	/* 0: they get all operations */
 } rows[] = {
-	{ &engine_sync, 0, 0 },
-	{ &engine_sync, O_DIRECT, 0 },
-	{ &engine_sync, 0, 4 },
-	{ &engine_sync, O_DIRECT, 4 },
-	{ &engine_uring, 0, 0 },
-	{ &engine_uring, O_DIRECT, 0 },
+	{ &engine_sync, 0, 0, 0 },
+	{ &engine_sync, O_DIRECT, 0, 0 },
+	{ &engine_sync, 0, 4, 0 },
+	{ &engine_sync, O_DIRECT, 4, 0 },
+	{ &engine_uring, 0, 0, 0 },
+	{ &engine_uring, O_DIRECT, 0, 0 },
 };
 #define NROWS	(sizeof(rows) / sizeof(rows[0]))
 
@@ -70,7 +71,7 @@ static bool
 set_up(struct world *w, const struct row *row, uint64_t bytes)
 {
 	struct engine_setup setup = { .depth = DEPTH,
-	    .threads = row->threads };
+	    .threads = row->threads, .slow_ns = row->slow_ns };
 	int fd;
 
 	*w = (struct world) { .ops = row->ops };
@@ -380,6 +381,57 @@ EACH(engine__parts_of_a_block_do_not_undo_each_other, FILE_BYTES)
 	}
 }
 
+/* A thread more would only cost: nothing waits for the batch. */
+ATF_TC_WITHOUT_HEAD(engine__quick_calls_are_made_at_once);
+ATF_TC_BODY(engine__quick_calls_are_made_at_once, tc)
+{
+	static const struct row quick = { &engine_sync, 0, 4,
+	    UINT64_C(1000000000) };
+	struct engine_op op[DEPTH];
+	struct iovec iov[DEPTH];
+	struct world w;
+	unsigned i;
+
+	(void)tc;
+	ATF_REQUIRE(set_up(&w, &quick, FILE_BYTES));
+	for (i = 0; i < DEPTH; i++) {
+		iov[i] = (struct iovec) { w.memory + i * BLOCK, BLOCK };
+		op[i] = (struct engine_op) { .type = ENGINE_READ,
+		    .offset = i * BLOCK, .bytes = BLOCK, .iov = &iov[i],
+		    .niov = 1 };
+		w.ops->submit(w.engine, &op[i]);
+		ATF_REQUIRE_EQ(&op[i], w.ops->reap(w.engine));
+		ATF_CHECK_EQ(0, op[i].error);
+	}
+	tear_down(&w);
+}
+
+/* And this is how one knows that the rows with threads use them. */
+ATF_TC_WITHOUT_HEAD(engine__slow_calls_are_handed_over_by_the_batch);
+ATF_TC_BODY(engine__slow_calls_are_handed_over_by_the_batch, tc)
+{
+	static const struct row slow = { &engine_sync, 0, 4, 0 };
+	struct engine_op op[DEPTH];
+	struct iovec iov[DEPTH];
+	struct world w;
+	unsigned i;
+
+	(void)tc;
+	ATF_REQUIRE(set_up(&w, &slow, FILE_BYTES));
+	for (i = 0; i < DEPTH; i++) {
+		iov[i] = (struct iovec) { w.memory + i * BLOCK, BLOCK };
+		op[i] = (struct engine_op) { .type = ENGINE_READ,
+		    .offset = i * BLOCK, .bytes = BLOCK, .iov = &iov[i],
+		    .niov = 1, .error = -1 };
+		w.ops->submit(w.engine, &op[i]);
+		ATF_CHECK(w.ops->reap(w.engine) == NULL);
+	}
+	for (i = 0; i < DEPTH; i++)
+		ATF_CHECK_EQ(0, await_one(&w)->error);
+	ATF_CHECK(w.ops->reap(w.engine) == NULL);
+	tear_down(&w);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, engine__read);
@@ -393,6 +445,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, engine__zero_and_unmap);
 	ATF_TP_ADD_TC(tp, engine__error_is_told);
 	ATF_TP_ADD_TC(tp, engine__each_operation_is_given_back_once);
+	ATF_TP_ADD_TC(tp, engine__quick_calls_are_made_at_once);
+	ATF_TP_ADD_TC(tp, engine__slow_calls_are_handed_over_by_the_batch);
 	ATF_TP_ADD_TC(tp, engine__parts_of_a_block_do_not_undo_each_other);
 	return atf_no_error();
 }
