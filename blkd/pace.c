@@ -13,6 +13,15 @@
  */
 #define LIMIT		(2 * PACE_LONE)
 
+/* Down at once, up slowly: what is kept from its CPU now and then is not. */
+static uint64_t
+least(uint64_t before, uint64_t took_ns)
+{
+	if (before == 0 || took_ns < before)
+		return (before + took_ns) / (before == 0 ? 1 : 2);
+	return before + (took_ns - before) / (2 * WEIGHT);
+}
+
 void
 pace_learn(struct pace *p, enum engine_op_type type, uint64_t bytes,
     uint64_t took_ns)
@@ -30,4 +39,6 @@ pace_learn(struct pace *p, enum engine_op_type type, uint64_t bytes,
 		*mean = (*mean * (WEIGHT - 1) + took_ns) / WEIGHT;
 	/* 0 is for what nobody knows. */
 	*mean += *mean == 0;
+	p->least_ns[type] = least(p->least_ns[type], took_ns);
+	p->least_ns[type] += p->least_ns[type] == 0;
 }

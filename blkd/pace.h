@@ -6,8 +6,8 @@
  *	mean below `slow`	in the queue thread: a thread more would cost
  *				as much as it gives
  *	from there on		by the pool, where there are several at a time
- *	from PACE_LONE times	by the pool, even alone: it shall not keep the
- *	that			queue thread from what comes next
+ *	nearly all from		by the pool, even alone: it shall not keep the
+ *	PACE_LONE times that on	queue thread from what comes next
  *
  * Where it is quick, one operation in PACE_EVERY is timed.  Arithmetic alone;
  * belongs to the queue thread.
@@ -27,6 +27,7 @@
 struct pace {
 	uint64_t	slow_ns;	/* 0: everything is slow */
 	uint64_t	mean_ns[PACE_KINDS];	/* 0: not known yet */
+	uint64_t	least_ns[PACE_KINDS];	/* nearly all take so long */
 	uint32_t	count;
 };
 
@@ -39,7 +40,7 @@ pace_is_slow(const struct pace *p, enum engine_op_type type)
 static inline bool
 pace_is_slow_alone(const struct pace *p, enum engine_op_type type)
 {
-	return p->mean_ns[type] >= p->slow_ns * PACE_LONE;
+	return p->least_ns[type] >= p->slow_ns * PACE_LONE;
 }
 
 /* Is this one to be timed? */

@@ -85,6 +85,24 @@ CASE(pace__an_outlier_is_soon_forgotten)
 	ATF_CHECK_MSG(n <= 16, "after %u", n);
 }
 
+/* One in four loses its CPU: no reason for a lone one to change threads. */
+CASE(pace__alone_is_for_what_is_always_slow)
+{
+	struct pace p = { .slow_ns = SLOW };
+	unsigned i;
+
+	(void)tc;
+	for (i = 0; i < 1000; i++) {
+		pace_learn(&p, ENGINE_READ, 0, i % 4 == 0 ? 5000 * US :
+		    60 * US);
+		ATF_CHECK(pace_is_slow(&p, ENGINE_READ));
+		ATF_CHECK(i < 8 || !pace_is_slow_alone(&p, ENGINE_READ));
+	}
+	for (i = 0; i < 32; i++)
+		pace_learn(&p, ENGINE_READ, 0, 1000 * US);
+	ATF_CHECK(pace_is_slow_alone(&p, ENGINE_READ));
+}
+
 CASE(pace__quick_ones_are_timed_now_and_then)
 {
 	struct pace p = { .slow_ns = SLOW };
@@ -107,6 +125,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, pace__each_kind_for_itself);
 	ATF_TP_ADD_TC(tp, pace__copying_is_not_the_backing);
 	ATF_TP_ADD_TC(tp, pace__an_outlier_is_soon_forgotten);
+	ATF_TP_ADD_TC(tp, pace__alone_is_for_what_is_always_slow);
 	ATF_TP_ADD_TC(tp, pace__quick_ones_are_timed_now_and_then);
 	return atf_no_error();
 }
