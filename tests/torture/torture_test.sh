@@ -107,8 +107,8 @@ kill__threads_on_the_page_cache_body()
 	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
 }
 
-# A file each of whose reads and writes takes 20 ms in another process, and
-# cannot be called back once it is there; nbd.log says when each was there.
+# A file each of whose reads and writes takes 20 ms in another process, or what
+# the arguments say, and cannot be called back once it is there; nbd.log says when each was there.
 slow_file()
 {
 	for program in nbdkit nbdfuse fusermount3; do
@@ -119,7 +119,7 @@ slow_file()
 	: >image
 	TZ=UTC nbdkit -U "$PWD/s.sock" -P nbdkit.pid --filter=log \
 	    --filter=delay file backing logfile="$PWD/nbd.log" \
-	    wdelay=20ms rdelay=20ms || atf_skip "nbdkit does not start"
+	    "${1:-wdelay=20ms}" "${2:-rdelay=20ms}" || atf_skip "nbdkit does not start"
 	nbdfuse -P nbdfuse.pid -o allow_other image --unix s.sock \
 	    >/dev/null 2>err &
 	n=0
@@ -212,12 +212,37 @@ stale__uring_cleanup()
 	slow_file_cleanup
 }
 
+# Reads end at once, and writes wait for one another: 128 requests are done
+# soon, while others are still in flight from before the last kill.  A harness
+# that took the one for the other killed those a third time, and blkd gave
+# them up.
+atf_test_case kill__uring_behind_slow_writes cleanup
+kill__uring_behind_slow_writes_body()
+{
+	need_io_uring
+	slow_file wdelay=40ms rdelay=1ms
+	atf_check -o save:out -e save:err \
+	    "$torture" -eu -E uring -k 20 -s 15 -i 4 "$blkd" image
+	cat out
+	atf_check -o match:'corrupt 0, failed 0, poisonous 0, given up 0' \
+	    cat out
+	atf_check -o save:out -e save:err \
+	    "$torture" -eu -a 1000 -E uring -k 20 -s 15 -i 4 "$blkd" image
+	cat out
+	atf_check -o match:'lost 0, duplicated 0, corrupt 0' cat out
+}
+kill__uring_behind_slow_writes_cleanup()
+{
+	slow_file_cleanup
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case upgrade__under_load
 	atf_add_test_case stale__sync
 	atf_add_test_case stale__threads
 	atf_add_test_case stale__uring
+	atf_add_test_case kill__uring_behind_slow_writes
 	atf_add_test_case kill__threads_on_the_page_cache
 	atf_add_test_case kill__uring_on_the_page_cache
 	atf_add_test_case kill__uring_past_the_page_cache
