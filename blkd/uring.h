@@ -16,7 +16,9 @@
  * No file is registered: a ring gives back what is registered tens of
  * milliseconds after the death of its process, and the successor waits for
  * the description of the image (DESIGN 7).  Nor is guest memory: all of it
- * would be pinned.
+ * would be pinned, which took 230 to 480 ms for 2 GiB on a loaded machine, and
+ * a successor would have to do it again.  It gains direct reads at depth 32
+ * nothing, direct writes perhaps a tenth (fio with and without fixedbufs).
  */
 #ifndef BLKD_URING_H
 #define BLKD_URING_H
