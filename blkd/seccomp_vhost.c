@@ -11,30 +11,18 @@
 #include "config.h"
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
-#include <linux/falloc.h>
 #include <linux/fs.h>
-#include <linux/futex.h>
-#include <linux/io_uring.h>
 #include <linux/memfd.h>
-#include <linux/seccomp.h>
 #include <linux/sockios.h>
 #include <linux/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 
 #include "blkd/seccomp_table.h"
-
-#define NITEMS(a)	(sizeof(a) / sizeof((a)[0]))
-
-#define CLONE_PTHREAD	(CLONE_VM | CLONE_FS | CLONE_FILES | \
-	CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
-	CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+#include "util/filter_rows.h"
 
 #define STATX_FLAGS	(AT_EMPTY_PATH | AT_STATX_DONT_SYNC)
 
@@ -44,10 +32,6 @@ static const struct filter_way mmap_ways[] = {
 	    FILTER_BITS(3, MAP_TYPE, MAP_PRIVATE)),
 	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
 	    FILTER_BITS(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED)),
-};
-
-static const struct filter_way mprotect_ways[] = {
-	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
 };
 
 static const struct filter_way fcntl_ways[] = {
@@ -65,10 +49,6 @@ static const struct filter_way fcntl_ways[] = {
 
 static const struct filter_way statx_ways[] = {
 	FILTER_WAY(FILTER_ONLY(2, STATX_FLAGS)),
-};
-
-static const struct filter_way newfstatat_ways[] = {
-	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
 };
 
 static const struct filter_way memfd_create_ways[] = {
@@ -91,38 +71,6 @@ static const struct filter_way ioctl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, SIOCUNIXFILE)),
 };
 
-#define FUTEX_WAY(op) \
-	FILTER_WAY(FILTER_BITS(1, 0xffffffffu & \
-	    ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), (op)))
-static const struct filter_way futex_ways[] = {
-	FUTEX_WAY(FUTEX_WAIT),
-	FUTEX_WAY(FUTEX_WAKE),
-	FUTEX_WAY(FUTEX_WAIT_BITSET),
-};
-
-static const struct filter_way fallocate_ways[] = {
-	FILTER_WAY(FILTER_ONLY(1, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
-	    FALLOC_FL_ZERO_RANGE)),
-};
-
-static const struct filter_way clone_ways[] = {
-	FILTER_WAY(FILTER_LONG(0, CLONE_PTHREAD)),
-};
-
-static const struct filter_way rt_sigaction_ways[] = {
-	FILTER_WAY(FILTER_INT(0, 33)),
-};
-
-static const struct filter_way prctl_ways[] = {
-	FILTER_WAY(FILTER_INT(0, PR_SET_NAME)),
-};
-
-static const struct filter_way prlimit64_ways[] = {
-	FILTER_WAY2(FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_FSIZE)),
-	{ 0, 3, { FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_STACK),
-	    FILTER_LONG(2, 0) } },
-};
-
 static const struct filter_way sendmsg_ways[] = {
 	FILTER_WAY(FILTER_ONLY(2, MSG_DONTWAIT | MSG_NOSIGNAL)),
 };
@@ -130,31 +78,6 @@ static const struct filter_way sendmsg_ways[] = {
 static const struct filter_way recvmsg_ways[] = {
 	FILTER_WAY(FILTER_ONLY(2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)),
 };
-
-static const struct filter_way seccomp_ways[] = {
-	FILTER_WAY2(FILTER_INT(0, SECCOMP_SET_MODE_FILTER),
-	    FILTER_INT(1, SECCOMP_FILTER_FLAG_TSYNC)),
-};
-
-static const struct filter_way io_uring_register_ways[] = {
-	FILTER_WAY(FILTER_INT(1, IORING_REGISTER_ENABLE_RINGS)),
-};
-
-static const struct filter_way io_uring_enter_ways[] = {
-	FILTER_WAY(FILTER_ONLY(3, IORING_ENTER_GETEVENTS)),
-};
-
-#define ROW(sc, stages, section, error, ways, nways, why) \
-	{ SCMP_SYS(sc), #sc, stages, section, error, ways, nways, why }
-#define BOTH(sc, why)	ROW(sc, FILTER_BOTH, 0, 0, NULL, 0, why)
-#define BOTH_IF(sc, why) \
-	ROW(sc, FILTER_BOTH, 0, 0, sc##_ways, NITEMS(sc##_ways), why)
-#define START(sc, why)	ROW(sc, FILTER_START, 0, 0, NULL, 0, why)
-#define START_IF(sc, why) \
-	ROW(sc, FILTER_START, 0, 0, sc##_ways, NITEMS(sc##_ways), why)
-#define REFUSE(sc, error, why) ROW(sc, FILTER_BOTH, 0, error, NULL, 0, why)
-#define SANITIZER(sc, why) \
-	ROW(sc, FILTER_BOTH, FILTER_SANITIZER, 0, NULL, 0, why)
 
 static const struct filter_row rows[] = {
 	/* the front-end: blkd/vhost_door.c, blkd/vhost_conn.c */
@@ -181,71 +104,47 @@ static const struct filter_row rows[] = {
 	ROW(pwritev, FILTER_BOTH, FILTER_VECTORED, 0, NULL, 0,
 	    "OUT, of several buffers"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
-	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file; the size of a"
+	BOTH_AS(fallocate, "DISCARD, WRITE_ZEROES on a file; the size of a"
 	    " state"),
 	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device; its"
 	    " size; what kind of socket the channel for news is"),
 
 	/* the same by a ring, where it has one: blkd/engine_uring.c */
-	ROW(io_uring_enter, FILTER_BOTH, FILTER_URING, 0, io_uring_enter_ways,
-	    NITEMS(io_uring_enter_ways), "submit a batch, take results"),
-	ROW(io_uring_register, FILTER_START, FILTER_URING, 0,
-	    io_uring_register_ways, NITEMS(io_uring_register_ways),
-	    "the ring's thread has begun"),
+	URING_AS(io_uring_enter, FILTER_BOTH, "submit a batch, take results"),
+	URING_AS(io_uring_register, FILTER_START, "the ring's thread has begun"),
 
 	/* memory and threads */
 	BOTH_IF(mmap, "guest memory, malloc(3), stacks; never executable"),
 	BOTH(munmap, "memory of a front-end that is gone; free(3)"),
 	BOTH(brk, "malloc(3) in the main thread"),
-	BOTH_IF(futex, "pthread mutexes"),
+	BOTH_AS(futex, "pthread mutexes"),
 	BOTH(clock_gettime, "throttle, timers: where the vDSO cannot"),
 	BOTH(close, "descriptors"),
 	BOTH(exit_group, "exit(3): threads end with the process"),
 
 	/* the start; gone once it serves */
 	START(fstat, "blkd/backing_file.c: what kind of file it is"),
-	START_IF(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
+	START_AS(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
 	START(lseek, "the size of the backing"),
 	START(eventfd2, "what wakes a queue thread; places for kicks"),
-	START_IF(clone, "queue threads"),
-	START_IF(rt_sigaction, "the first pthread_create(3): libc's own signal"),
+	START_AS(clone, "queue threads"),
+	START_AS(rt_sigaction, "the first pthread_create(3): libc's own signal"),
 	START(rt_sigprocmask, "pthread_create(3)"),
-	START_IF(mprotect, "stacks; never executable"),
+	START_AS(mprotect, "stacks; never executable"),
 	START(madvise, "malloc(3), stacks"),
 	START(set_robust_list, "pthread_create(3); blkd/fence.c: after that"),
 	START(gettid, "blkd/fence.c: whose fence it is"),
 	START(rseq, "pthread_create(3)"),
 	START(sched_setaffinity, "-c: the place of a queue thread"),
-	START_IF(prctl, "the name of a thread"),
-	START_IF(prlimit64, "sandbox_limit_file"),
-	START_IF(seccomp, "sandbox_narrow"),
+	START_AS(prctl, "the name of a thread"),
+	START_AS(prlimit64, "sandbox_limit_file"),
+	START_AS(seccomp, "sandbox_narrow"),
 	START(getrandom, "malloc(3) seeds its first arena of a thread"),
 
 	/* refused, not fatal: libc has another way */
 	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone"),
 	ROW(mprotect, FILTER_SERVE, 0, ENOMEM, NULL, 0,
 	    "malloc(3) in threads then uses the heap of the main thread"),
-
-	/* the sanitizers' run time; no normal build has these rows */
-	SANITIZER(sigaltstack, "ASan: stack overflow handlers of threads"),
-	SANITIZER(sched_yield, "ASan: spin locks"),
-	SANITIZER(mremap, "ASan: allocator"),
-	SANITIZER(prctl, "ASan: names of mappings"),
-	SANITIZER(getpid, "ASan: reports"),
-	SANITIZER(gettid, "ASan: threads"),
-	SANITIZER(openat, "ASan: /proc/self/maps"),
-	SANITIZER(open, "ASan: /proc/self/maps"),
-	SANITIZER(readlink, "ASan: the name of the program"),
-	SANITIZER(madvise, "ASan: shadow memory"),
-	SANITIZER(rt_sigaction, "ASan: reports"),
-	SANITIZER(rt_sigprocmask, "ASan: the end of a thread"),
-	SANITIZER(tgkill, "ASan: abort_on_error"),
-	SANITIZER(getrlimit, "ASan: size of a thread's stack"),
-	SANITIZER(prlimit64, "ASan: size of a thread's stack"),
-	SANITIZER(getrusage, "ASan: memory limit"),
-	SANITIZER(sched_getaffinity, "ASan: thread attributes"),
-	SANITIZER(pipe, "UBSan: is an address readable"),
-	SANITIZER(pipe2, "UBSan: is an address readable"),
 };
 
 const struct filter_table seccomp_table_vhost = {

@@ -109,8 +109,7 @@ add_rows(scmp_filter_ctx ctx, const struct filter_table *table, unsigned stage,
 		if (rc != 0 && rc != -EEXIST)
 			return rc;
 	}
-	return seccomp_rule_add_exact_array(ctx,
-	    SCMP_ACT_ERRNO(FILTER_CANARY_ERRNO), FILTER_CANARY, 0, NULL);
+	return 0;
 }
 
 /* libseccomp gives the program to a descriptor alone. */
@@ -158,6 +157,12 @@ filter_compile(const struct filter_table *table, unsigned stage,
 	    SCMP_ACT_KILL_PROCESS);
 	if (rc == 0)
 		rc = add_rows(ctx, table, stage, sections);
+	if (rc == 0)
+		rc = add_rows(ctx, &filter_sanitizers, stage, sections);
+	if (rc == 0)
+		rc = seccomp_rule_add_exact_array(ctx,
+		    SCMP_ACT_ERRNO(FILTER_CANARY_ERRNO), FILTER_CANARY, 0,
+		    NULL);
 	if (rc == 0)
 		rc = seccomp_export_bpf(ctx, fd);
 	if (rc != 0) {

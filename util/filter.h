@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * System call filters as tables: one row a system call, with the arguments
- * that are allowed, and the reason.  blkd/seccomp_table.c and
- * vmmd/vm_seccomp.c are such tables; this compiles them to BPF (libseccomp)
- * and puts them in force.
+ * that are allowed, and the reason.  blkd/seccomp_table.c,
+ * blkd/seccomp_vhost.c and vmmd/vm_seccomp.c are such tables, written with
+ * filter_rows.h; this compiles them to BPF (libseccomp) and puts them in
+ * force.
  *
  * What is not in the table kills the process.  To find out what it was:
  *
@@ -81,7 +82,16 @@ struct filter_table {
 	size_t			 nrows;
 };
 
-/* System calls that a stage allows: rows of refusal do not count. */
+/*
+ * The rows of a build with --enable-sanitizers: beside those of every table.
+ * Its filter is looser, which tests/run says.
+ */
+extern const struct filter_table filter_sanitizers;
+
+/*
+ * System calls that a stage of a normal build allows: rows of refusal do not
+ * count.
+ */
 unsigned	filter_count(const struct filter_table *, unsigned stage,
 		    unsigned sections);
 

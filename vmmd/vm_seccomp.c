@@ -9,33 +9,18 @@
  */
 #include "config.h"
 
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
-#include <linux/futex.h>
 #include <linux/kvm.h>
-#include <linux/seccomp.h>
 
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 
 #include "proto/proto.h"
+#include "util/filter_rows.h"
 #include "vmmd/vm_seccomp.h"
-
-#define NITEMS(a)	(sizeof(a) / sizeof((a)[0]))
-
-/* What pthread_create(3) asks for, exactly: a thread, never a process. */
-#define CLONE_PTHREAD	(CLONE_VM | CLONE_FS | CLONE_FILES | \
-	CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | \
-	CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
-
-#define MSG_OURS	(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC | \
-	MSG_EOR | MSG_TRUNC)
 
 #define KVM_AT_START(cmd)	{ FILTER_START, 1, { FILTER_INT(1, cmd) } }
 #define KVM_ALWAYS(cmd)		FILTER_WAY(FILTER_INT(1, cmd))
@@ -72,70 +57,14 @@ static const struct filter_way ioctl_ways[] = {
 	KVM_ALWAYS(KVM_IRQFD),
 };
 
-/*
- * Private memory, which RLIMIT_DATA bounds; what messages bring and the
- * vCPUs' run pages, which have their sizes.  Not shared and anonymous.
- */
-static const struct filter_way mmap_ways[] = {
-	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
-	    FILTER_BITS(3, MAP_TYPE, MAP_PRIVATE)),
-	{ FILTER_START, 2, {
-	    FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
-	    FILTER_BITS(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED) } },
-};
-
-static const struct filter_way mprotect_ways[] = {
-	FILTER_WAY(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE))),
-};
-
 static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GETFL)),
 	FILTER_WAY(FILTER_INT(1, F_GETFD)),
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
 };
 
-static const struct filter_way statx_ways[] = {
-	FILTER_WAY(FILTER_INT(2, AT_EMPTY_PATH)),
-};
-
-static const struct filter_way newfstatat_ways[] = {
-	FILTER_WAY(FILTER_INT(3, AT_EMPTY_PATH)),
-};
-
-static const struct filter_way clone_ways[] = {
-	FILTER_WAY(FILTER_LONG(0, CLONE_PTHREAD)),
-};
-
-static const struct filter_way prctl_ways[] = {
-	FILTER_WAY(FILTER_INT(0, PR_SET_NAME)),
-};
-
-static const struct filter_way prlimit64_ways[] = {
-	FILTER_WAY2(FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_FSIZE)),
-	{ 0, 3, { FILTER_INT(0, 0), FILTER_INT(1, RLIMIT_STACK),
-	    FILTER_LONG(2, 0) } },
-};
-
-static const struct filter_way sendmsg_ways[] = {
-	FILTER_WAY(FILTER_ONLY(2, MSG_OURS)),
-};
-
-static const struct filter_way recvmsg_ways[] = {
-	FILTER_WAY(FILTER_ONLY(2, MSG_OURS)),
-};
-
 static const struct filter_way setsockopt_ways[] = {
 	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_RCVTIMEO)),
-};
-
-static const struct filter_way seccomp_ways[] = {
-	FILTER_WAY2(FILTER_INT(0, SECCOMP_SET_MODE_FILTER),
-	    FILTER_INT(1, SECCOMP_FILTER_FLAG_TSYNC)),
-};
-
-static const struct filter_way madvise_ways[] = {
-	FILTER_WAY(FILTER_INT(2, MADV_DONTNEED)),
-	FILTER_WAY(FILTER_INT(2, MADV_FREE)),
 };
 
 /* Out of KVM_RUN.  Who else could get it is outside the pid namespace. */
@@ -143,42 +72,14 @@ static const struct filter_way tgkill_ways[] = {
 	FILTER_WAY(FILTER_INT(2, SIGUSR1)),
 };
 
-/*
- * What libc's mutexes, conditions and joins need.  Not REQUEUE: it moves
- * others' waiters, too, and the monitor waits on words in the state; not PI.
- */
-#define FUTEX_WAY(op) \
-	FILTER_WAY(FILTER_BITS(1, 0xffffffffu & \
-	    ~(uint32_t)(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME), (op)))
-static const struct filter_way futex_ways[] = {
-	FUTEX_WAY(FUTEX_WAIT),
-	FUTEX_WAY(FUTEX_WAKE),
-	FUTEX_WAY(FUTEX_WAIT_BITSET),
-};
-
-#define BOTH(sc, why) \
-	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, NULL, 0, why }
-#define BOTH_IF(sc, why) \
-	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, 0, sc##_ways, \
-	    NITEMS(sc##_ways), why }
-#define START(sc, why) \
-	{ SCMP_SYS(sc), #sc, FILTER_START, 0, 0, NULL, 0, why }
-#define START_IF(sc, why) \
-	{ SCMP_SYS(sc), #sc, FILTER_START, 0, 0, sc##_ways, \
-	    NITEMS(sc##_ways), why }
-#define REFUSE(sc, error, why) \
-	{ SCMP_SYS(sc), #sc, FILTER_BOTH, 0, error, NULL, 0, why }
-#define SANITIZER(sc, why) \
-	{ SCMP_SYS(sc), #sc, FILTER_BOTH, FILTER_SANITIZER, 0, NULL, 0, why }
-
 static const struct filter_row rows[] = {
 	/* the guest: vcpu.c, kvm.c */
 	BOTH_IF(ioctl, "KVM, by number"),
 	BOTH_IF(tgkill, "vCPU threads: come out of KVM_RUN"),
 
 	/* messages: proto/chan.c, the only place */
-	BOTH_IF(recvmsg, "a packet from the monitor or a disk"),
-	BOTH_IF(sendmsg, "a register access; what became of the guest"),
+	BOTH_AS(recvmsg, "a packet from the monitor or a disk"),
+	BOTH_AS(sendmsg, "a register access; what became of the guest"),
 
 	/* events, the terminal */
 	BOTH(epoll_wait, "main thread: wait for messages"),
@@ -188,14 +89,14 @@ static const struct filter_row rows[] = {
 	BOTH(write, "the screen; eventfds; the log on stderr"),
 
 	/* memory */
-	BOTH_IF(mmap, "malloc(3), stacks, guest memory; never executable"),
+	BOTH_AS(mmap, "malloc(3), stacks, guest memory; never executable"),
 	BOTH(munmap, "free(3)"),
-	BOTH_IF(mprotect, "malloc(3) in threads; never executable"),
+	BOTH_AS(mprotect, "malloc(3) in threads; never executable"),
 	BOTH(brk, "malloc(3) in the main thread; not seen: a long answer to vmmctl"),
-	BOTH_IF(madvise, "pthread_exit(3) gives its stack back"),
+	BOTH_AS(madvise, "pthread_exit(3) gives its stack back"),
 
 	/* threads */
-	BOTH_IF(futex, "pthread mutexes, conditions, join"),
+	BOTH_AS(futex, "pthread mutexes, conditions, join"),
 	BOTH(rt_sigprocmask, "pthread_create(3), pthread_exit(3)"),
 	BOTH(rt_sigreturn, "return from the signal that leaves KVM_RUN"),
 	BOTH(getpid, "pthread_kill(3)"),
@@ -206,8 +107,8 @@ static const struct filter_row rows[] = {
 	/* descriptors and the end */
 	BOTH(close, "a disk's old channel; descriptors that are refused"),
 	START(fstat, "what a descriptor is; not seen: glibc before 2.33"),
-	START_IF(newfstatat, "the same, as glibc's fstat(3) asks for it"),
-	START_IF(statx, "the size of a memfd"),
+	START_AS(newfstatat, "the same, as glibc's fstat(3) asks for it"),
+	START_AS(statx, "the size of a memfd"),
 	START_IF(fcntl, "its access mode and seals"),
 	BOTH_IF(setsockopt, "how long a vCPU waits for an answer"),
 	BOTH(shutdown, "a vCPU waits no longer on an old channel"),
@@ -216,12 +117,12 @@ static const struct filter_row rows[] = {
 
 	/* the start: the machine is built */
 	START(pread64, "the kernel, the initrd"),
-	START_IF(clone, "vCPU threads"),
+	START_AS(clone, "vCPU threads"),
 	START(set_robust_list, "pthread_create(3)"),
 	START(rseq, "pthread_create(3)"),
-	START_IF(prctl, "the name of a thread; not seen: libraries may"),
-	START_IF(prlimit64, "pthread_create(3); not seen: other glibc"),
-	START_IF(seccomp, "sandbox_narrow"),
+	START_AS(prctl, "the name of a thread; not seen: libraries may"),
+	START_AS(prlimit64, "pthread_create(3); not seen: other glibc"),
+	START_AS(seccomp, "sandbox_narrow"),
 	START(getrandom, "malloc(3) seeds its first arena of a thread"),
 	START(rt_sigaction, "the handler of the signal that leaves KVM_RUN"),
 	START(eventfd2, "event_base_new(3); lines of devices"),
@@ -229,24 +130,6 @@ static const struct filter_row rows[] = {
 	/* refused, not fatal: libc has another way */
 	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone;"
 	    " not seen: no thread is made while it serves"),
-
-	/* the sanitizers' run time; no normal build has these rows */
-	SANITIZER(sigaltstack, "ASan: stack overflow handlers of threads"),
-	SANITIZER(sched_yield, "ASan: spin locks"),
-	SANITIZER(mremap, "ASan: allocator"),
-	SANITIZER(prctl, "ASan: names of mappings"),
-	SANITIZER(openat, "ASan: /proc/self/maps"),
-	SANITIZER(open, "ASan: /proc/self/maps"),
-	SANITIZER(readlink, "ASan: the name of the program"),
-	SANITIZER(madvise, "ASan: shadow memory"),
-	SANITIZER(rt_sigaction, "ASan: reports"),
-	SANITIZER(tgkill, "ASan: abort_on_error"),
-	SANITIZER(getrlimit, "ASan: size of a thread's stack"),
-	SANITIZER(prlimit64, "ASan: size of a thread's stack"),
-	SANITIZER(getrusage, "ASan: memory limit"),
-	SANITIZER(sched_getaffinity, "ASan: thread attributes"),
-	SANITIZER(pipe, "UBSan: is an address readable"),
-	SANITIZER(pipe2, "UBSan: is an address readable"),
 };
 
 const struct filter_table vm_seccomp_table = {
