@@ -2,9 +2,9 @@
 /*
  * System call filters as tables: one row a system call, with the arguments
  * that are allowed, and the reason.  blkd/seccomp_table.c,
- * blkd/seccomp_vhost.c and vmmd/vm_seccomp.c are such tables, written with
- * filter_rows.h; this compiles them to BPF (libseccomp) and puts them in
- * force.
+ * blkd/seccomp_vhost.c, vmmd/vm_seccomp.c and vmmd/sweeper_seccomp.c are such
+ * tables, written with filter_rows.h; this compiles them to BPF (libseccomp)
+ * and puts them in force.
  *
  * What is not in the table kills the process.  To find out what it was:
  *

@@ -3,9 +3,11 @@
  * The sweeper.  A process of its own, forked by the monitor: it hears nothing
  * but the monitor's end, and then removes two names.  It trusts nothing that
  * lies there: a socket on which somebody listens and a pid file that somebody
- * holds are another machine's.
+ * holds are another machine's.  It may make the system calls of
+ * sweeper_seccomp.c.
  */
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -13,6 +15,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,9 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/filter.h"
 #include "util/log.h"
 #include "vmmd/listener.h"
 #include "vmmd/sweeper.h"
+#include "vmmd/sweeper_seccomp.h"
 
 /* Together 1.3 s: 10 ms, and double that each time. */
 #define TRIES		7
@@ -60,22 +65,16 @@ drop_rights(void)
 }
 
 /*
- * The kernel tells of the parent's end when its descriptors are closed.
- * Signals of a terminal and of a shutdown are for the monitor.
+ * The kernel tells of the parent's end when its descriptors are closed.  -1
+ * for `fd`: it has ended already.
  */
 static void
-wait_for_end(pid_t parent)
+wait_for_end(int fd)
 {
-	sigset_t all, end;
-	int signo;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-	sigemptyset(&end);
-	sigaddset(&end, SIGUSR1);
-	(void)prctl(PR_SET_PDEATHSIG, SIGUSR1);
-	while (getppid() == parent)
-		(void)sigwait(&end, &signo);
+	while (fd != -1 && poll(&pfd, 1, -1) != 1)
+		;
 }
 
 /* Returns false where somebody still listens there. */
@@ -99,7 +98,8 @@ remove_pid_file(const char *path)
 	int fd;
 
 	if (path == NULL || path[0] == '\0' ||
-	    (fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)) == -1)
+	    (fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW |
+	    O_CLOEXEC)) == -1)
 		return true;
 	locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
 	if (locked && fstat(fd, &held) == 0 && lstat(path, &named) == 0 &&
@@ -133,15 +133,53 @@ sweep(const char *socket, const char *pid_file)
 	}
 }
 
+/*
+ * Whom the number means is certain as long as it is our parent's; and while
+ * it is, there is nothing to be told: a kernel that says so cannot tell.
+ */
+static int
+watch(pid_t parent, int *fd)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	bool told;
+
+	if ((pfd.fd = pidfd_open(parent, 0)) == -1 && errno != ESRCH)
+		return -1;
+	told = pfd.fd != -1 && poll(&pfd, 1, 0) != 0;
+	if (getppid() == parent) {
+		*fd = pfd.fd;
+		return told ? -1 : 0;
+	}
+	if (pfd.fd != -1)
+		close(pfd.fd);
+	*fd = -1;
+	return 0;
+}
+
 static void __attribute__((noreturn))
 wait_and_sweep(pid_t parent, const char *socket, const char *pid_file)
 {
-	if (keep_nothing() == -1)
+	struct filter *filter;
+	sigset_t all;
+	int fd;
+
+	filter = filter_compile(&sweeper_seccomp_table, FILTER_START,
+	    filter_build_sections());
+	if (filter == NULL)
+		log_warning("nobody removes the socket and the pid file if"
+		    " vmmd is killed: the system call filter of the sweeper:"
+		    " %s", strerror(errno));
+	if (filter == NULL || keep_nothing() == -1 || watch(parent, &fd) == -1)
 		_exit(1);
+	/* Those of a terminal and of a shutdown are for the monitor. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 	setsid();
 	setproctitle("-vmmd: sweeper");
 	drop_rights();
-	wait_for_end(parent);
+	if (filter_install(filter) == -1 || !filter_in_force())
+		_exit(1);
+	wait_for_end(fd);
 	sweep(socket, pid_file);
 	_exit(0);
 }

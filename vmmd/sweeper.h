@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a monitor leaves in the file system when it is killed: its control
- * socket and its pid file.  A child of it, with no other task and no rights,
- * waits for its end and removes them.  Where all goes well the monitor has
+ * socket and its pid file.  A child of it, with no other task, no rights and
+ * a filter of its own, waits for its end and removes them.  Where all goes well the monitor has
  * done so itself.
  */
 #ifndef VMMD_SWEEPER_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Prints the tables of system calls of blkd, of blkd behind vhost-user and
- * of the vm process, as every normal build has them: a line each of
+ * Prints the tables of system calls of blkd, of blkd behind vhost-user, of
+ * the vm process and of the sweeper, as every normal build has them: a line
+ * each of
  *	PROCESS STAGE CALL REASON
  * for trace and seen_test.
  */
@@ -10,6 +11,7 @@
 #include <stdio.h>
 
 #include "blkd/seccomp_table.h"
+#include "vmmd/sweeper_seccomp.h"
 #include "vmmd/vm_seccomp.h"
 
 static void
@@ -37,6 +39,7 @@ main(void)
 		{ &seccomp_table_blkd, "blkd" },
 		{ &seccomp_table_vhost, "vhost" },
 		{ &vm_seccomp_table, "vm" },
+		{ &sweeper_seccomp_table, "sweeper" },
 	};
 	size_t i;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The tables of system calls: their sizes, and what is never in them.  What
- * they do to a process is tried in tests/redteam.
+ * they do to a process is tried in tests/redteam and vmmd/sweeper_test.
  */
 #include "config.h"
 
@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "blkd/seccomp_table.h"
+#include "vmmd/sweeper_seccomp.h"
 #include "vmmd/vm_seccomp.h"
 
 #define NITEMS(a)	(sizeof(a) / sizeof((a)[0]))
 #define STEADY_MAX	25	/* DESIGN.md, section 8; BARS.md */
 #define VM_MAX		35
+#define SWEEPER_MAX	15
 #define ALSO_MAX	4
 
 /* What a table may have of `never`, since its process does just that. */
@@ -28,6 +30,9 @@ static const struct table {
 	{ &seccomp_table_vhost, FILTER_SERVE, STEADY_MAX,
 	    { SCMP_SYS(accept4), SCMP_SYS(memfd_create) } },
 	{ &vm_seccomp_table, FILTER_SERVE, VM_MAX, { 0 } },
+	{ &sweeper_seccomp_table, FILTER_START, SWEEPER_MAX,
+	    { SCMP_SYS(openat), SCMP_SYS(socket), SCMP_SYS(connect),
+	    SCMP_SYS(unlink) } },
 };
 
 #define EACH_ROW(t, row) \
