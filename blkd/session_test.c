@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -60,6 +61,43 @@ require_exit(struct process *p, int status)
 	ATF_REQUIRE_MSG(WIFEXITED(got), "killed by signal %d",
 	    WTERMSIG(got));
 	ATF_CHECK_EQ_MSG(status, WEXITSTATUS(got), "%d", WEXITSTATUS(got));
+}
+
+/* The hexadecimal or decimal number after `key` in /proc/PID/status. */
+static unsigned long long
+status_of(pid_t pid, const char *key, int base)
+{
+	unsigned long long value = ~0ull;
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	ATF_REQUIRE((f = fopen(path, "re")) != NULL);
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, key, strlen(key)) == 0)
+			value = strtoull(line + strlen(key), NULL, base);
+	fclose(f);
+	return value;
+}
+
+/* Nothing was ever said to it. */
+ATF_TC_WITHOUT_HEAD(session__shut_in_before_the_first_message);
+ATF_TC_BODY(session__shut_in_before_the_first_message, tc)
+{
+	struct process p;
+	int i;
+
+	process_make(&p);
+	process_spawn(&p);
+	for (i = 0; i < 10000 && status_of(p.pid, "Seccomp:", 10) != 2; i++)
+		usleep(1000);
+	ATF_CHECK_EQ(2, status_of(p.pid, "Seccomp:", 10));
+	ATF_CHECK_EQ(1, status_of(p.pid, "NoNewPrivs:", 10));
+	ATF_CHECK_EQ(0, status_of(p.pid, "CapPrm:", 16));
+	ATF_CHECK_EQ(0, status_of(p.pid, "CapEff:", 16));
+	ATF_CHECK_EQ(0, status_of(p.pid, "CapBnd:", 16));
+	ATF_CHECK(process_is_silent(p.control, 0));
+	process_free(&p);
 }
 
 ATF_TC_WITHOUT_HEAD(session__attach_answers_what_the_disk_is);
@@ -234,6 +272,34 @@ ATTACHED(session__driver_ok_while_paused_runs_after_resume)
 	process_tell(p, PROTO_BLK_RESUME);
 	process_expect(p->control, PROTO_BLK_RESUMED, &m);
 	ring_harness_wait_used(&p->ring, 1);
+}
+
+/* The filter lets a file be emptied; by a ring it is that ring's. */
+ATTACHED_EACH(session__discard_and_write_zeroes)
+{
+	const struct virtio_blk_discard_write_zeroes range = {
+		.sector = 8, .num_sectors = 16 };
+	static const uint32_t types[] = { VIRTIO_BLK_T_DISCARD,
+	    VIRTIO_BLK_T_WRITE_ZEROES };
+	uint8_t block[16 * 512], zeroes[16 * 512] = { 0 };
+	unsigned i;
+
+	p->ring.setup.features |= RING_FEATURE(VIRTIO_BLK_F_DISCARD) |
+	    RING_FEATURE(VIRTIO_BLK_F_WRITE_ZEROES);
+	process_go_live(p);
+	memset(block, 0x33, sizeof(block));
+	for (i = 0; i < 2; i++) {
+		ATF_REQUIRE_EQ((ssize_t)sizeof(block), pwrite(
+		    p->ring.backingfd, block, sizeof(block), 8 * 512));
+		ring_harness_request(&p->ring, i, types[i], 0, sizeof(range));
+		memcpy(ring_harness_data(&p->ring, i), &range, sizeof(range));
+		ATF_CHECK_EQ(VIRTIO_BLK_S_OK,
+		    ring_harness_run(&p->ring, i, NULL));
+		ATF_REQUIRE_EQ((ssize_t)sizeof(block), pread(
+		    p->ring.backingfd, block, sizeof(block), 8 * 512));
+		ATF_CHECK_EQ(0, memcmp(block, zeroes, sizeof(block)));
+		memset(block, 0x44, sizeof(block));
+	}
 }
 
 /* --- what the monitor changes ------------------------------------------ */
@@ -557,10 +623,12 @@ ATF_TP_ADD_TCS(tp)
 	ADD_SLOW(tp, session__pause_waits_for_io_in_flight);
 	ADD_SLOW(tp, session__kill_in_flight_is_completed_by_the_successor);
 	ADD_EACH(tp, session__many_kills_complete_every_request_once);
+	ATF_TP_ADD_TC(tp, session__shut_in_before_the_first_message);
 	ATF_TP_ADD_TC(tp, session__attach_answers_what_the_disk_is);
 	ATF_TP_ADD_TC(tp, session__engine_is_what_can_be_had);
 	ADD_EACH(tp, session__requests_go_through_the_ring);
 	ADD_EACH(tp, session__detach_flushes_and_exits_0);
+	ADD_EACH(tp, session__discard_and_write_zeroes);
 	ATF_TP_ADD_TC(tp, session__spare_detaches_without_a_disk);
 	ADD_EACH(tp, session__monitor_gone_ends_blkd);
 	ATF_TP_ADD_TC(tp, session__vm_gone_waits_for_the_monitor);

@@ -7,7 +7,10 @@
 
 #include <linux/virtio_blk.h>
 
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "blkd/vhost_harness.h"
 #include "shm/gmem.h"
@@ -27,6 +30,50 @@ CASE(disk__serves_requests)
 	harness_go_live(&h);
 	harness_write_and_read(&h, 7);
 	ATF_CHECK(ring_harness_irqs(&h.ring) > 0);
+	harness_free(&h);
+}
+
+/* -c: its thread goes where it should before the filter forbids it. */
+CASE(disk__on_its_processor)
+{
+	const char *more[] = { "-c", NULL, NULL };
+	struct vhost_harness h;
+	char cpu[12];
+
+	(void)tc;
+	snprintf(cpu, sizeof(cpu), "%d", sched_getcpu());
+	more[1] = cpu;
+	harness_make(&h);
+	harness_spawn(&h, more);
+	harness_go_live(&h);
+	harness_write_and_read(&h, 7);
+	harness_free(&h);
+}
+
+CASE(disk__discards)
+{
+	const struct virtio_blk_discard_write_zeroes range = {
+		.sector = 8, .num_sectors = 1 };
+	uint8_t block[512], zeroes[512] = { 0 };
+	struct vhost_harness h;
+
+	(void)tc;
+	harness_make(&h);
+	harness_spawn(&h, NULL);
+	harness_connect(&h);
+	harness_negotiate(&h, HARNESS_FEATURES |
+	    RING_FEATURE(VIRTIO_BLK_F_DISCARD), VHOST_PROTOCOL_OFFERED);
+	harness_memory(&h);
+	harness_ring(&h, 0, 0);
+	harness_sync(&h);
+	memset(block, 0x33, sizeof(block));
+	ATF_REQUIRE_EQ(512, pwrite(h.ring.backingfd, block, 512, 8 * 512));
+	ring_harness_request(&h.ring, 0, VIRTIO_BLK_T_DISCARD, 0,
+	    sizeof(range));
+	memcpy(ring_harness_data(&h.ring, 0), &range, sizeof(range));
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h.ring, 0, NULL));
+	ring_harness_sector(&h.ring, 8, block);
+	ATF_CHECK_EQ(0, memcmp(block, zeroes, sizeof(block)));
 	harness_free(&h);
 }
 
@@ -370,6 +417,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ring__starts_at_its_base);
 	ATF_TP_ADD_TC(tp, device__reset);
 	ATF_TP_ADD_TC(tp, disk__serves_requests);
+	ATF_TP_ADD_TC(tp, disk__on_its_processor);
+	ATF_TP_ADD_TC(tp, disk__discards);
 	ATF_TP_ADD_TC(tp, connect__again_and_again);
 	return atf_no_error();
 }

@@ -9,6 +9,7 @@
 
 #include <atf-c.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -99,6 +100,32 @@ ATF_TC_BODY(guest__stop_before_run, tc)
 	vm_expect(&f, PROTO_VM_EXIT, &m);
 	ATF_CHECK_EQ(PROTO_EXIT_STOPPED, m.vm_exit.m_reason);
 	vm_expect_end(&f, 0);
+}
+
+/* Nothing was ever said to it.  util/sandbox_test has the other layers. */
+ATF_TC_WITHOUT_HEAD(start__shut_in_before_the_first_message);
+ATF_TC_BODY(start__shut_in_before_the_first_message, tc)
+{
+	struct vm_fixture f = { .vcpus = 1 };
+	char path[64], line[256];
+	bool shut_in = false;
+	FILE *status;
+	int i;
+
+	(void)tc;
+	vm_require_kvm();
+	vm_start(&f);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)f.pid);
+	for (i = 0; i < 10000 && !shut_in; i++) {
+		usleep(1000);
+		ATF_REQUIRE((status = fopen(path, "re")) != NULL);
+		while (fgets(line, sizeof(line), status) != NULL)
+			shut_in |= strcmp(line, "Seccomp:\t2\n") == 0;
+		fclose(status);
+	}
+	ATF_CHECK(shut_in);
+	close(f.channel);
+	vm_expect_end(&f, EX_SOFTWARE);
 }
 
 /* --- the monitor ------------------------------------------------------- */
@@ -288,6 +315,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, guest__processors_start);
 	ATF_TP_ADD_TC(tp, guest__stop_ends_a_sleeping_one);
 	ATF_TP_ADD_TC(tp, guest__stop_before_run);
+	ATF_TP_ADD_TC(tp, start__shut_in_before_the_first_message);
 	ATF_TP_ADD_TC(tp, monitor__its_end_ends_the_guest);
 	ATF_TP_ADD_TC(tp, monitor__run_before_ready_ends_it);
 	ATF_TP_ADD_TC(tp, start__a_bad_file_is_a_sentence);
