@@ -21,7 +21,6 @@
 /* Ask what a descriptor is, never change its file's locks. */
 static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GETFL)),
-	FILTER_WAY(FILTER_INT(1, F_GETFD)),
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
 	/* backing_open: O_DIRECT off, where the file has no whole blocks; */
 	/* what others would feel who share a descriptor stays as it is */
@@ -52,8 +51,9 @@ static const struct filter_row rows[] = {
 	BOTH(pwrite64, "OUT"),
 	BOTH(pwritev, "OUT, of several buffers"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
-	BOTH_AS(fallocate, "DISCARD, WRITE_ZEROES; not seen: a kernel's guest does, tests/nested"),
-	BOTH_AS(ioctl, "the same on a block device; not seen: backing_block_test"),
+	BOTH_AS(fallocate, "DISCARD, WRITE_ZEROES"),
+	BOTH_AS(ioctl, "the same on a block device; not seen: in this process;"
+	    " backing_block_test has it"),
 	BOTH(lseek, "the size of a file or block device, now: resize"),
 
 	/* the same by a ring, where it has one: blkd/engine_uring.c */
@@ -64,7 +64,8 @@ static const struct filter_row rows[] = {
 	BOTH_AS(mmap, "malloc(3), stacks, shared memory; never executable"),
 	BOTH(munmap, "free(3), detach"),
 	BOTH_AS(mprotect, "malloc(3) in threads; never executable"),
-	BOTH(brk, "malloc(3) in the main thread; not seen: a large control message"),
+	BOTH(brk, "malloc(3) in the main thread; not seen: the heap of the start"
+	    " is enough"),
 
 	/* threads */
 	BOTH_AS(futex, "pthread mutexes, conditions, join"),

@@ -116,14 +116,15 @@ static const struct filter_row rows[] = {
 	/* memory and threads */
 	BOTH_IF(mmap, "guest memory, malloc(3), stacks; never executable"),
 	BOTH(munmap, "memory of a front-end that is gone; free(3)"),
-	BOTH(brk, "malloc(3) in the main thread"),
-	BOTH_AS(futex, "pthread mutexes"),
-	BOTH(clock_gettime, "throttle, timers: where the vDSO cannot"),
+	BOTH(brk, "malloc(3) in the main thread; not seen: the heap of the start"
+	    " is enough"),
+	BOTH_AS(futex, "pthread mutexes; not seen: nobody waited for one"),
+	BOTH(clock_gettime, "throttle, timers; not seen: where the vDSO cannot"),
 	BOTH(close, "descriptors"),
 	BOTH(exit_group, "exit(3): threads end with the process"),
 
 	/* the start; gone once it serves */
-	START(fstat, "blkd/backing_file.c: what kind of file it is"),
+	START(fstat, "what a descriptor is; not seen: glibc before 2.33"),
 	START_AS(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
 	START(lseek, "the size of the backing"),
 	START(eventfd2, "what wakes a queue thread; places for kicks"),
@@ -131,7 +132,7 @@ static const struct filter_row rows[] = {
 	START_AS(rt_sigaction, "the first pthread_create(3): libc's own signal"),
 	START(rt_sigprocmask, "pthread_create(3)"),
 	START_AS(mprotect, "stacks; never executable"),
-	START(madvise, "malloc(3), stacks"),
+	START_AS(madvise, "pthread_exit(3); not seen: a queue did not start"),
 	START(set_robust_list, "pthread_create(3); blkd/fence.c: after that"),
 	START(gettid, "blkd/fence.c: whose fence it is"),
 	START(rseq, "pthread_create(3)"),
@@ -139,12 +140,14 @@ static const struct filter_row rows[] = {
 	START_AS(prctl, "the name of a thread"),
 	START_AS(prlimit64, "sandbox_limit_file"),
 	START_AS(seccomp, "sandbox_narrow"),
-	START(getrandom, "malloc(3) seeds its first arena of a thread"),
+	START(getrandom, "malloc(3); not seen: glibc 2.36 seeds so"),
 
 	/* refused, not fatal: libc has another way */
-	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone"),
+	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone;"
+	    " not seen: no thread is made while it serves"),
 	ROW(mprotect, FILTER_SERVE, 0, ENOMEM, NULL, 0,
-	    "malloc(3) in threads then uses the heap of the main thread"),
+	    "malloc(3) in threads then uses the heap of the main thread; not"
+	    " seen: their first part was enough"),
 };
 
 const struct filter_table seccomp_table_vhost = {

@@ -47,9 +47,8 @@ const struct filter_way filter_ways_mprotect[1] = {
 	FILTER_WAY(NO_EXEC(2)),
 };
 
-const struct filter_way filter_ways_madvise[2] = {
+const struct filter_way filter_ways_madvise[1] = {
 	FILTER_WAY(FILTER_INT(2, MADV_DONTNEED)),
-	FILTER_WAY(FILTER_INT(2, MADV_FREE)),
 };
 
 const struct filter_way filter_ways_newfstatat[1] = {

@@ -42,7 +42,7 @@
  */
 extern const struct filter_way	filter_ways_mmap[2];
 extern const struct filter_way	filter_ways_mprotect[1];
-extern const struct filter_way	filter_ways_madvise[2];
+extern const struct filter_way	filter_ways_madvise[1];
 
 /* Of a descriptor: there is no file that a path could name. */
 extern const struct filter_way	filter_ways_newfstatat[1];

@@ -59,7 +59,6 @@ static const struct filter_way ioctl_ways[] = {
 
 static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GETFL)),
-	FILTER_WAY(FILTER_INT(1, F_GETFD)),
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
 };
 
@@ -92,7 +91,7 @@ static const struct filter_row rows[] = {
 	BOTH_AS(mmap, "malloc(3), stacks, guest memory; never executable"),
 	BOTH(munmap, "free(3)"),
 	BOTH_AS(mprotect, "malloc(3) in threads; never executable"),
-	BOTH(brk, "malloc(3) in the main thread; not seen: a long answer to vmmctl"),
+	BOTH(brk, "malloc(3), free(3) in the main thread"),
 	BOTH_AS(madvise, "pthread_exit(3) gives its stack back"),
 
 	/* threads */

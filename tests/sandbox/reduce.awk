@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: ISC
 #
-# From what `strace -f` prints of a whole run to the system calls that blkd
-# and the vm process made behind their filters: a line each of
-#	PROCESS STAGE CALL SIGNATURE
-# where STAGE is start (behind the first filter), serve (the second) or
-# before, and SIGNATURE has the arguments that the filter looks at.
-# A process is what its last execve says, and what it has forked since.
-
+# From what `strace -f --decode-pids=pidns` prints of a whole run to the
+# system calls that the processes behind a filter of ours made: a line each of
+#	PROCESS STAGE CALL SIGNATURE COUNT EXAMPLE
+# where STAGE is start (behind the first filter) or serve (the second), and
+# SIGNATURE has the arguments that the filter looks at.  EXAMPLE, for people:
+# a number, what that process last executed, and the line.
+#
+# To be run while the trace is made: it asks /proc (-v proc=DIR).  Numbers
+# come again within minutes, so the end of each process has to be in it.
+#
+# A process is what its last execve says, and what it has forked since: blkd,
+# vhost (blkd -s), vm; the sweeper is what the monitor forks and shuts in.
+# Not counted, since they are not ours but take a blkd's place: the one of
+# tests/failpoints, which maps a page beside its program to hear where to die
+# (fail_point.c), and evil of tests/redteam.
 
 # args(LINE): between the call's name and what follows its arguments
 function args(line)
@@ -49,46 +57,139 @@ function signature(name, line)
 	return "-"
 }
 
-# The number that a call returned; of a process, as strace counts it: its own
-# pid namespace has another.
+# The number that a call returned.  Not one of another pid namespace: what
+# strace takes it for may be one long dead.
 function number(result)
 {
-	if (match(result, /\/\* [0-9]+ in strace/))
-		return substr(result, RSTART + 3, RLENGTH - 12) + 0
-	return result + 0
-}
-
-function stage(p)
-{
-	return filters[p] >= 2 ? "serve" : filters[p] == 1 ? "start" : "before"
+	return result ~ /in strace's PID NS/ ? 0 : result + 0
 }
 
 # A call has begun: counted as the stage is now.
-function begin(p, name, line)
+function begin(tid, p, name, line,    key)
 {
-	if (role[p] != "" && filters[p] > 0)
-		seen[role[p] " " stage(p) " " name " " signature(name, line)]++
+	if (name == "openat" && line ~ /blkd[^"\/]*\.page"/)
+		role[p] = ""
+	if (role[p] == "" || filters[p] == 0)
+		return
+	# What strace makes of a call that another filter has refused.
+	if (name ~ /^syscall_0x/)
+		return
+	key = role[p] " " (filters[p] == 1 ? "start" : "serve") " " name \
+	    " " signature(name, line)
+	if (!(key in seen))
+		example[key] = tid " " program[p] " " line
+	seen[key]++
 }
 
-function fork(parent, child, flags,    n, i, lines)
+# Whose is this new number?  The kernel knows, while it lives.
+function ask(tid,    command, line, got, f)
 {
-	if (flags ~ /CLONE_THREAD/) {
-		leader[child] = parent
-	} else {
-		leader[child] = child
+	# By cat: awk would end with a process that ends while it is read.
+	command = "exec cat " proc "/" tid "/status 2>/dev/null"
+	while ((command | getline line) > 0) {
+		split(line, f)
+		got[f[1]] = f[2]
+	}
+	close(command)
+	if (!("Tgid:" in got))
+		return 0
+	if (got["Tgid:"] != tid)
+		belongs(got["Tgid:"], tid, 1)
+	else
+		belongs(got["PPid:"], tid, 0)
+	return 1
+}
+
+function belongs(parent, child, thread)
+{
+	leader[child] = thread ? parent : child
+	if (!thread) {
 		role[child] = role[parent]
 		filters[child] = filters[parent]
+		program[child] = program[parent]
 	}
-	if (child in waits) {
-		n = split(waits[child], lines, "\n")
-		delete waits[child]
-		for (i = 1; i < n; i++)
-			handle(child, lines[i])
+	replay(child)
+}
+
+# For those who are gone before the kernel can be asked.  A call may return
+# after its child's end: then there is nothing to be told.
+function fork(parent, child, flags,    thread)
+{
+	thread = flags ~ /CLONE_THREAD/
+	if (child in waits)
+		belongs(parent, child, thread)
+	else if (!(child in leader) && !(child in ended))
+		hint[child] = parent " " thread
+	delete ended[child]
+}
+
+# What CHILD did before it was known whose it is.
+function replay(child,    n, i, lines)
+{
+	if (!(child in waits))
+		return
+	n = split(waits[child], lines, "\n")
+	delete waits[child]
+	for (i = 1; i < n; i++)
+		handle(child, lines[i])
+}
+
+# Nobody's, as far as one can tell: what it executed says what it is.
+function adopt(tid)
+{
+	leader[tid] = tid
+	role[tid] = program[tid] = ""
+	filters[tid] = 0
+	replay(tid)
+}
+
+# Its parent may not have returned from the call that made it.  Of one that
+# has ended it never will: the number is another's now.
+function meet(tid,    f)
+{
+	if (waits[tid] ~ /\n\+\+\+ (exited|killed)[^\n]*\n$/)
+		adopt(tid)
+	if (waits[tid] == "")
+		delete waits[tid]
+	if (first == "") {
+		first = tid
+		adopt(tid)
+	} else if (!(tid in waits) && !ask(tid) && tid in hint) {
+		split(hint[tid], f)
+		belongs(f[1], tid, f[2])
 	}
+	delete hint[tid]
+	delete ended[tid]
+}
+
+function forget(tid)
+{
+	delete leader[tid]
+	delete role[tid]
+	delete filters[tid]
+	delete program[tid]
+	delete open[tid]
+	ended[tid] = 1
+}
+
+function role_of(line)
+{
+	if (line ~ /^execve\("[^"]*\/evil[^"\/]*", /)
+		return ""
+	if (line ~ /\["[^]]*"--inner"/ || line ~ /\["blkd[^]]*"-s"/ || \
+	    line ~ /\/blkd", \[[^]]*"-s"/)
+		return "vhost"
+	if (line ~ /\["blkd[":]/)
+		return "blkd"
+	if (line ~ /\["vmmd: vm"|vmmd\/vm_test"/)
+		return "vm"
+	if (line ~ /^execve\("([^"]*\/)?vmmd", /)
+		return "sweeper"
+	return ""
 }
 
 # The end of a call: RESULT is what it returned.
-function finish(p, name, line, result)
+function finish(tid, p, name, line, result)
 {
 	if (name ~ /^(clone|clone3|fork|vfork)$/ && result > 0)
 		fork(p, result, line)
@@ -96,19 +197,19 @@ function finish(p, name, line, result)
 	    line ~ /SECCOMP_SET_MODE_FILTER/ && line ~ /TSYNC/)
 		filters[p]++
 	else if (name == "execve" && result == 0) {
+		leader[tid] = p = tid
 		filters[p] = 0
-		role[p] = ""
-		if (line ~ /\["blkd[^]]*"-s"/ || line ~ /\/blkd", \[[^]]*"-s"/)
-			role[p] = "vhost"
-		else if (line ~ /\["blkd/)
-			role[p] = "blkd"
-		else if (line ~ /\["vmmd: vm"|vmmd\/vm_test"/)
-			role[p] = "vm"
+		role[p] = role_of(line)
+		program[p] = arg(line, 1)
 	}
 }
 
 function handle(tid, line,    p, name, result)
 {
+	if (line ~ /^\+\+\+ (exited|killed)/) {
+		forget(tid)
+		return
+	}
 	p = leader[tid]
 	if (line ~ /^<\.\.\. /) {
 		name = line
@@ -117,47 +218,45 @@ function handle(tid, line,    p, name, result)
 		result = line
 		if (!sub(/.*\) += /, "", result))
 			return
-		finish(p, name, open[tid] " " line, number(result))
+		finish(tid, p, name, open[tid] " " line, number(result))
 		return
 	}
 	if (line !~ /^[a-z0-9_]+\(/)
 		return
 	name = line
 	sub(/\(.*/, "", name)
-	begin(p, name, line)
+	begin(tid, p, name, line)
 	if (line ~ /<unfinished \.\.\.>$/) {
 		open[tid] = line
 		return
 	}
 	result = line
 	if (sub(/.*\) += /, "", result))
-		finish(p, name, line, number(result))
+		finish(tid, p, name, line, number(result))
+}
+
+BEGIN {
+	if (proc == "")
+		proc = "/proc"
 }
 
 {
 	tid = $1
 	line = $0
 	sub(/^[0-9]+ +/, "", line)
-	if (line ~ /^\+\+\+ (exited|killed)/) {
-		delete leader[tid]
-		delete role[tid]
-		delete filters[tid]
-		delete open[tid]
-		next
-	}
-	if (first == "") {
-		first = tid
-		leader[tid] = tid
-	}
-	# Its parent has not returned from the call that made it.
-	if (!(tid in leader)) {
+	if (!(tid in leader))
+		meet(tid)
+	if (tid in leader)
+		handle(tid, line)
+	else
 		waits[tid] = waits[tid] line "\n"
-		next
-	}
-	handle(tid, line)
 }
 
 END {
+	for (tid in waits)
+		orphans[tid] = 1
+	for (tid in orphans)
+		adopt(tid)
 	for (key in seen)
-		print key, seen[key]
+		print key, seen[key], example[key]
 }

@@ -27,6 +27,10 @@ print(const struct filter_table *table, const char *process, unsigned stage,
 			printf("%s %s %s %s\n", process, name, row->name,
 			    row->reason);
 	}
+	/* No row of a table: filter_compile adds it to each. */
+	if (stage == FILTER_START)
+		printf("%s %s getppid FILTER_CANARY: is it in force\n",
+		    process, name);
 }
 
 int

@@ -142,6 +142,7 @@ ATF_TC_BODY(tables__arguments_are_checked, tc)
 		SCMP_SYS(mmap), SCMP_SYS(mprotect), SCMP_SYS(fcntl),
 		SCMP_SYS(ioctl), SCMP_SYS(clone), SCMP_SYS(clone3),
 		SCMP_SYS(prctl), SCMP_SYS(sendmsg), SCMP_SYS(prlimit64),
+		SCMP_SYS(madvise),
 		SCMP_SYS(futex), SCMP_SYS(tgkill), SCMP_SYS(openat),
 		SCMP_SYS(socket), SCMP_SYS(io_uring_register),
 		SCMP_SYS(io_uring_enter), SCMP_SYS(memfd_create),
