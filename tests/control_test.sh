@@ -324,7 +324,7 @@ pause__and_resume_body()
 		test "$(requests)" -eq "$before" || atf_fail "it goes on"
 		ctl 0 resume vda
 	done
-	vmmd_wait 0
+	vmmd_wait 0 90
 	vmmd_expect "guest: loop passed"
 }
 
@@ -346,7 +346,7 @@ pause__survives_death_body()
 	ctl 0 resume vda
 	vmmd_moves vda
 	kill -9 "$(vmmd_pid vda)"
-	vmmd_wait 0
+	vmmd_wait 0 90
 	vmmd_expect "guest: loop passed"
 }
 
