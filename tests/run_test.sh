@@ -111,6 +111,20 @@ tool__kyua_missing_body()
 	    sh "$VMMD_SRCDIR/tests/run"
 }
 
+# Its copies of the Kyuafiles leave out those of another build directory.
+atf_test_case time__slower_host
+time__slower_host_body()
+{
+	make_suite s good
+	mkdir -p s/other/kyua/slow
+	echo "syntax(2)" >s/other/kyua/slow/Kyuafile
+	export VMMD_CHECK_SLOW=3
+	run_suite 0 s
+	atf_check_equal "1 passed, 0 failed, 0 skipped" "$last"
+	atf_check -o match:"timeout=30[^0-9]" cat s/kyua/slow/Kyuafile
+	test ! -e s/kyua/slow/other || atf_fail "it copied a copy"
+}
+
 atf_test_case time__limit_is_a_failure
 time__limit_is_a_failure_body()
 {
@@ -134,5 +148,6 @@ atf_init_test_cases()
 	atf_add_test_case choose__no_such_test
 	atf_add_test_case list__forgotten_program
 	atf_add_test_case tool__kyua_missing
+	atf_add_test_case time__slower_host
 	atf_add_test_case time__limit_is_a_failure
 }
