@@ -43,12 +43,19 @@ raise_thread(pid_t tid, int priority)
 	    &param);
 }
 
-static void
+/*
+ * Only CAP_SYS_NICE takes SCHED_RESET_ON_FORK back: who was allowed by
+ * RLIMIT_RTPRIO keeps it, and is at ordinary priority all the same.
+ */
+static int
 lower_thread(pid_t tid)
 {
 	const struct sched_param param = { .sched_priority = 0 };
 
-	(void)sched_setscheduler(tid, SCHED_OTHER, &param);
+	if (sched_setscheduler(tid, SCHED_OTHER, &param) == 0)
+		return 0;
+	return sched_setscheduler(tid, SCHED_OTHER | SCHED_RESET_ON_FORK,
+	    &param);
 }
 
 /* The number may be another's by now, if the thread has ended. */
@@ -68,9 +75,9 @@ end_turn(struct hurry *h)
 		h->threads--;
 		if (is_thread_of(h->thread[h->threads].pid,
 		    h->thread[h->threads].tid))
-			lower_thread(h->thread[h->threads].tid);
+			(void)lower_thread(h->thread[h->threads].tid);
 	}
-	lower_thread(h->loop);
+	(void)lower_thread(h->loop);
 }
 
 static void
@@ -85,11 +92,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 static bool
 try_it(pid_t loop)
 {
-	if (sched_getscheduler(loop) != SCHED_OTHER ||
+	if ((sched_getscheduler(loop) & ~SCHED_RESET_ON_FORK) != SCHED_OTHER ||
 	    raise_thread(loop, HURRY_LOOP) == -1)
 		return false;
-	lower_thread(loop);
-	return true;
+	return lower_thread(loop) == 0;
 }
 
 struct hurry *
@@ -134,7 +140,7 @@ hurry_self(const struct hurry *h)
 void
 hurry_calm_self(void)
 {
-	lower_thread(0);
+	(void)lower_thread(0);
 }
 
 void
@@ -153,7 +159,7 @@ hurry_begin(struct hurry *h)
 		return;
 	/* Without its end there is none. */
 	if (!h->turn && event_add(h->timer, &turn) == -1) {
-		lower_thread(h->loop);
+		(void)lower_thread(h->loop);
 		return;
 	}
 	h->turn = true;
@@ -184,7 +190,7 @@ hurry_drop(struct hurry *h, pid_t pid)
 		if (h->thread[i].pid != pid)
 			h->thread[kept++] = h->thread[i];
 		else if (is_thread_of(pid, h->thread[i].tid))
-			lower_thread(h->thread[i].tid);
+			(void)lower_thread(h->thread[i].tid);
 	}
 	h->threads = kept;
 }

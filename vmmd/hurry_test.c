@@ -3,6 +3,7 @@
  * Tests of vmmd/hurry.c, in a process of one thread and children that wait.
  * Nothing sleeps: a turn is waited for in its loop, within LIMIT_S.
  */
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <atf-c.h>
@@ -56,7 +57,7 @@ wait_for_end(struct world *w, void (*each)(struct world *))
 	struct timeval limit = { LIMIT_S, 0 };
 
 	event_base_loopexit(w->base, &limit);
-	while (sched_getscheduler(0) != SCHED_OTHER) {
+	while ((sched_getscheduler(0) & ~SCHED_RESET_ON_FORK) != SCHED_OTHER) {
 		if (each != NULL)
 			each(w);
 		if (event_base_loop(w->base, EVLOOP_ONCE) != 0 ||
@@ -207,6 +208,62 @@ ATF_TC_BODY(hurry__refused_changes_nothing, tc)
 	ATF_CHECK_EQ(0, WEXITSTATUS(status));
 }
 
+/* The policy of a thread, without what only root can take back. */
+static int
+policy(pid_t tid)
+{
+	return sched_getscheduler(tid) & ~SCHED_RESET_ON_FORK;
+}
+
+/*
+ * As a user of limits.conf(5): the turn ends for him, too, and what he has
+ * raised is lowered again.
+ */
+static int
+hurry_as_user(void)
+{
+	const struct rlimit limit = { 2, 2 };
+	struct world w = { .child = -1 };
+
+	/* A host that refuses this allows nothing, which is looked at, too. */
+	(void)setrlimit(RLIMIT_RTPRIO, &limit);
+	if (setgroups(0, NULL) == -1 || setuid(NOBODY) == -1 ||
+	    (w.base = event_base_new()) == NULL ||
+	    (w.hurry = hurry_new(w.base)) == NULL ||
+	    policy(0) != SCHED_OTHER)
+		return 2;
+	hurry_calm_self();
+	if (!hurry_is_allowed(w.hurry))
+		return policy(0) != SCHED_OTHER;
+	if ((w.child = fork()) == 0)
+		for (;;)
+			pause();
+	hurry_add(w.hurry, w.child, &w.child, 1);
+	if (policy(0) != SCHED_FIFO || policy(w.child) != SCHED_FIFO ||
+	    !wait_for_end(&w, NULL) || policy(w.child) != SCHED_OTHER)
+		return 3;
+	kill(w.child, SIGKILL);
+	return waitpid(w.child, NULL, 0) != w.child;
+}
+
+ATF_TC(hurry__of_a_user_ends);
+ATF_TC_HEAD(hurry__of_a_user_ends, tc)
+{
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(hurry__of_a_user_ends, tc)
+{
+	int status;
+	pid_t pid;
+
+	ATF_REQUIRE((pid = fork()) != -1);
+	if (pid == 0)
+		_exit(hurry_as_user());
+	ATF_REQUIRE_EQ(pid, waitpid(pid, &status, 0));
+	ATF_CHECK(WIFEXITED(status));
+	ATF_CHECK_EQ(0, WEXITSTATUS(status));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, hurry__turn_ends_by_itself);
@@ -216,5 +273,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, hurry__thread_of_another_is_left_alone);
 	ATF_TP_ADD_TC(tp, hurry__policy_of_its_own_stays);
 	ATF_TP_ADD_TC(tp, hurry__refused_changes_nothing);
+	ATF_TP_ADD_TC(tp, hurry__of_a_user_ends);
 	return atf_no_error();
 }
