@@ -154,6 +154,11 @@ child_leave_terminal(void)
 	int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_NONBLOCK |
 	    O_CLOEXEC);
 
+	/* Is there one, and no way to it?  ENXIO: there is none. */
+	if (fd == -1 && errno != ENXIO) {
+		setsid();
+		return;
+	}
 	setpgid(0, 0);
 	if (fd == -1)
 		return;
