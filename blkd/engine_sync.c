@@ -163,12 +163,19 @@ sync_submit(struct engine *e, struct engine_op *op)
 {
 	if (e->pool == NULL) {
 		run_here(e, op);
-	} else if (pace_is_slow(&e->pace, op->type)) {
+		return;
+	}
+	if (pace_is_slow(&e->pace, op->type)) {
 		list_append(&e->batch, op);
 		e->nbatch++;
-	} else if (pace_wants(&e->pace, op->type)) {
+		return;
+	}
+	/* Quick ones may come without an end: a slow one starts before. */
+	if (e->nbatch > 0)
+		hand_over(e);
+	if (pace_wants(&e->pace, op->type))
 		run_timed(e, op);
-	} else
+	else
 		run_here(e, op);
 }
 

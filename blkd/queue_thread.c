@@ -312,8 +312,14 @@ queue_make(const struct disk *disk, unsigned index, int eventfd_)
 void
 queue_hold(struct queue *q)
 {
+	struct state *state = q->serve.disk->state;
+	unsigned i;
+
 	/* A predecessor's is no longer true. */
 	serve_beat(&q->serve, STATE_BEAT_ASLEEP);
+	/* Nor are the fences of threads that have nothing to do yet. */
+	for (i = 0; i < STATE_THREADS_MAX; i++)
+		shared_store(&state->thread_fence[q->index][i].s_futex, 0);
 	fence_take(q->fence);
 }
 

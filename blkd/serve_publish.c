@@ -102,7 +102,8 @@ interrupt(struct serve *s, uint16_t n)
 void
 serve_settle_interrupt(struct serve *s)
 {
-	if (s->owed)
+	/* After a recovery it may be the predecessor's: nobody waits for more. */
+	if (s->owed || s->fire)
 		serve_fire(s);
 }
 
