@@ -107,7 +107,7 @@ ATF_TC_BODY(chan__malformed_packets_close_their_descriptors, tc)
 	ATF_CHECK_EQ(PROTO_E_FDS, chan_recv(end[1], &m));
 	send_raw(end[0], &e, sizeof(e), PROTO_FDS_MAX + 1);
 	ATF_CHECK_EQ(PROTO_E_CTRUNCATED, chan_recv(end[1], &m));
-	e.m_hdr.m_version = 2;
+	e.m_hdr.m_version = PROTO_VERSION + 1;
 	send_raw(end[0], &e, sizeof(e), 0);
 	ATF_CHECK_EQ(PROTO_E_VERSION, chan_recv(end[1], &m));
 

@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 #define PROTO_MAGIC		0x646d6d76u	/* "vmmd", little-endian */
-#define PROTO_VERSION		1
+#define PROTO_VERSION		2
 
 #define PROTO_FDS_MAX		16	/* descriptors in one packet */
 #define PROTO_PACKET_MAX	4096	/* bytes, header included */
