@@ -154,11 +154,11 @@ atf_test_case double__is_not_counted
 double__is_not_counted_body()
 {
 	{
-		program 10 "blkd: vda" /tmp/work/blkd
-		echo '10 openat(AT_FDCWD, "/tmp/work/blkd.page", O_RDWR) = 4'
+		program 10 "blkd: vda" /tmp/kyua/blkd
+		echo '10 openat(AT_FDCWD, "/tmp/kyua/blkd.page", O_RDWR) = 4'
 		echo "10 $filter"
 		echo '10 kill(1, SIGKILL) = 0'
-		serves 11 "blkd: vda" /tmp/work/evil.flood
+		serves 11 "blkd: vda" /tmp/kyua/evil.flood
 		echo '11 socket(AF_INET, SOCK_STREAM, 0) = -1 EPERM'
 		serves 12 /x/blkd_test /x/tests/redteam/blkd_test
 		echo '12 socket(AF_INET, SOCK_STREAM, 0) = -1 EPERM'
