@@ -20,6 +20,7 @@ struct engine_ops;
 struct faults;
 struct gmem;
 struct limiter;
+struct lone;
 struct state;
 struct uring_set;
 
@@ -58,6 +59,7 @@ struct disk {
 	struct doorbell	*doorbell;	/* NULL: the front-end has its own */
 	struct backing	*backing;
 	struct limiter	*limiter;	/* NULL: no throttle */
+	struct lone	*lone;		/* NULL: one queue */
 	struct group	 group;		/* page NULL: none */
 	const struct engine_ops *engine;	/* NULL: engine_sync */
 	struct uring_set	*uring;		/* of engine_uring; or NULL */

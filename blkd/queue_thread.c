@@ -33,6 +33,7 @@
 #include "blkd/disk.h"
 #include "blkd/engine.h"
 #include "blkd/fence.h"
+#include "blkd/lone.h"
 #include "blkd/polling.h"
 #include "blkd/queue.h"
 #include "blkd/serve.h"
@@ -193,7 +194,8 @@ static void
 come_to_rest(struct queue *q)
 {
 	while (!serve_settle(&q->serve))
-		sleep_watched(q, WAIT_ENGINE, 0);
+		sleep_watched(q, q->serve.running > 0 ? WAIT_ENGINE : 0, 0);
+	serve_rest(&q->serve);
 	serve_beat(&q->serve, STATE_BEAT_ASLEEP);
 	if (q->serve.poisoned ? step(q, QUEUE_RUNNING, QUEUE_POISONED) ||
 	    step(q, QUEUE_PARKING, QUEUE_POISONED) :
@@ -298,8 +300,10 @@ queue_make(const struct disk *disk, unsigned index, int eventfd_)
 	q->commandfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (q->commandfd != -1 &&
 	    serve_init(&q->serve, disk, index, &q->condition) == 0 &&
-	    start_thread(q) == 0)
+	    start_thread(q) == 0) {
+		lone_wake_by(disk->lone, index, q->commandfd);
 		return q;
+	}
 	saved = errno;
 	serve_free(&q->serve);
 	if (q->commandfd != -1)
@@ -391,6 +395,7 @@ queue_free(struct queue *q)
 	wake(q);
 	pthread_join(q->thread, NULL);
 	sem_destroy(&q->up);
+	lone_wake_by(q->serve.disk->lone, q->index, -1);
 	serve_free(&q->serve);
 	close(q->commandfd);
 	free(q);

@@ -15,6 +15,7 @@
 #include "blkd/blkconfig.h"
 #include "blkd/disk.h"
 #include "blkd/features.h"
+#include "blkd/lone.h"
 #include "blkd/regs_impl.h"
 #include "shm/doorbell.h"
 #include "shm/shared.h"
@@ -308,25 +309,37 @@ regs_resize(struct regs *r, uint64_t sectors)
 
 /* --- making ------------------------------------------------------------ */
 
+static int
+make_queues(struct regs *r, int eventfd)
+{
+	struct disk *disk = r->disk;
+	unsigned i;
+
+	if (disk->queues > 1 && (disk->lone = lone_make()) == NULL)
+		return -1;
+	for (i = 0; i < disk->queues; i++) {
+		r->queue[i].queue = queue_make(disk, i, eventfd);
+		if (r->queue[i].queue == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 struct regs *
 regs_make(struct disk *disk, int eventfd)
 {
 	struct regs *r = calloc(1, sizeof(*r));
-	unsigned i;
+	int saved;
 
 	if (r == NULL)
 		return NULL;
 	r->disk = disk;
 	r->offered = features_offered(disk);
-	for (i = 0; i < disk->queues; i++) {
-		r->queue[i].queue = queue_make(disk, i, eventfd);
-		if (r->queue[i].queue == NULL) {
-			int saved = errno;
-
-			regs_free(r);
-			errno = saved;
-			return NULL;
-		}
+	if (make_queues(r, eventfd) == -1) {
+		saved = errno;
+		regs_free(r);
+		errno = saved;
+		return NULL;
 	}
 	return r;
 }
@@ -349,5 +362,7 @@ regs_free(struct regs *r)
 		return;
 	for (i = 0; i < PROTO_QUEUES_MAX; i++)
 		queue_free(r->queue[i].queue);
+	lone_free(r->disk->lone);
+	r->disk->lone = NULL;
 	free(r);
 }

@@ -40,12 +40,12 @@ must(void *p, const char *what)
 }
 
 static void
-make_disk(struct ring_harness *h, uint16_t num)
+make_disk(struct ring_harness *h, uint16_t num, unsigned queues)
 {
 	struct disk *d = &h->disk;
 
 	d->block_size = 512;
-	d->queues = 1;
+	d->queues = queues;
 	d->queue_size = num;
 	d->sectors = RING_DISK_SECTORS;
 	d->writeback = 1;
@@ -53,11 +53,12 @@ make_disk(struct ring_harness *h, uint16_t num)
 	memcpy(d->serial, "serial-of-20-bytes..", PROTO_SERIAL_SIZE);
 	h->gmemfd = must_fd(memfd_make("gmem", RING_MEMORY), "gmem");
 	d->gmem = must(gmem_open(h->gmemfd, RING_MEMORY), "gmem");
-	h->statefd = must_fd(state_make(1, num), "state");
-	d->state = must(state_map(h->statefd, 1, num), "state");
+	h->statefd = must_fd(state_make(queues, num), "state");
+	d->state = must(state_map(h->statefd, queues,
+	    num), "state");
 	d->doorbell = must(calloc(1, sizeof(*d->doorbell)), "doorbell");
 	d->irqfd = must_fd(eventfd(0, EFD_NONBLOCK), "irq");
-	d->kickfd[0] = must_fd(eventfd(0, 0), "kick");
+	d->kickfd[h->index] = must_fd(eventfd(0, 0), "kick");
 	h->eventfd = must_fd(eventfd(0, EFD_NONBLOCK), "event");
 	h->backingfd = must_fd(memfd_create("backing", MFD_CLOEXEC), "backing");
 	if (ftruncate(h->backingfd, RING_DISK_SECTORS * 512) == -1)
@@ -65,11 +66,10 @@ make_disk(struct ring_harness *h, uint16_t num)
 	d->backing = must(backing_open(h->backingfd, false, 512), "backing");
 }
 
-void
-ring_harness_make(struct ring_harness *h, uint16_t num, uint64_t features)
+static void
+make(struct ring_harness *h, uint16_t num, uint64_t features, unsigned queues)
 {
-	memset(h, 0, sizeof(*h));
-	make_disk(h, num);
+	make_disk(h, num, queues);
 	h->setup = (struct queue_setup) {
 		.num = num, .desc = RING_DESC_GPA, .driver = RING_AVAIL_GPA,
 		.device = RING_USED_GPA, .features = features,
@@ -82,6 +82,23 @@ ring_harness_make(struct ring_harness *h, uint16_t num, uint64_t features)
 }
 
 void
+ring_harness_make(struct ring_harness *h, uint16_t num, uint64_t features)
+{
+	memset(h, 0, sizeof(*h));
+	make(h, num, features, 1);
+}
+
+void
+ring_harness_make_of_two(struct ring_harness *h, uint16_t num,
+    uint64_t features, unsigned index, struct lone *lone)
+{
+	memset(h, 0, sizeof(*h));
+	h->index = index;
+	h->disk.lone = lone;
+	make(h, num, features, 2);
+}
+
+void
 ring_harness_free(struct ring_harness *h)
 {
 	ring_harness_stop(h);
@@ -91,7 +108,7 @@ ring_harness_free(struct ring_harness *h)
 	state_unmap(h->disk.state);
 	free(h->disk.doorbell);
 	close(h->disk.irqfd);
-	close(h->disk.kickfd[0]);
+	close(h->disk.kickfd[h->index]);
 	close(h->eventfd);
 	close(h->gmemfd);
 	close(h->statefd);
@@ -101,7 +118,8 @@ int
 ring_harness_start(struct ring_harness *h, bool recover)
 {
 	if (h->queue == NULL)
-		h->queue = must(queue_make(&h->disk, 0, h->eventfd), "queue");
+		h->queue = must(queue_make(&h->disk, h->index,
+		    h->eventfd), "queue");
 	return queue_start(h->queue, &h->setup, recover);
 }
 
@@ -115,7 +133,7 @@ ring_harness_stop(struct ring_harness *h)
 void
 ring_harness_move(struct ring_harness *h, uint16_t idx)
 {
-	struct state_queue *q = &h->disk.state->queue[0];
+	struct state_queue *q = &h->disk.state->queue[h->index];
 
 	shared_store(&q->s_inflight[0],
 	    state_inflight_word(UINT64_C(65536) + idx, 0, 0));
@@ -193,7 +211,7 @@ void
 ring_harness_kick(struct ring_harness *h)
 {
 	ring_harness_show(h);
-	if (eventfd_write(h->disk.kickfd[0], 1) == -1)
+	if (eventfd_write(h->disk.kickfd[h->index], 1) == -1)
 		err(1, "ring_harness: kick");
 }
 
@@ -294,7 +312,7 @@ uint64_t
 ring_harness_counter(struct ring_harness *h, enum counter which)
 {
 	return shared_load(
-	    &h->disk.state->queue[0].s_counters.s_value[which]);
+	    &h->disk.state->queue[h->index].s_counters.s_value[which]);
 }
 
 void

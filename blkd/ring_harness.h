@@ -45,10 +45,13 @@
 
 #define RING_STATUS_UNTOUCHED	0xaau
 
+struct lone;
+
 struct ring_harness {
 	struct disk		 disk;
 	struct queue		*queue;
 	struct queue_setup	 setup;
+	unsigned		 index;		/* of the queue */
 	int			 statefd, gmemfd, backingfd, eventfd;
 	struct virtq_desc	*desc;
 	struct virtq_avail	*avail;
@@ -60,6 +63,9 @@ struct ring_harness {
 /* A disk, and a ring of `num` entries with every status untouched. */
 void	 ring_harness_make(struct ring_harness *, uint16_t num,
 	    uint64_t features);
+/* The same, for a queue of two whose other one is in another harness. */
+void	 ring_harness_make_of_two(struct ring_harness *, uint16_t num,
+	    uint64_t features, unsigned index, struct lone *);
 void	 ring_harness_free(struct ring_harness *);
 
 /*

@@ -18,6 +18,7 @@
 #include "blkd/engine.h"
 #include "blkd/engine_fault.h"
 #include "blkd/exec.h"
+#include "blkd/lone.h"
 #include "blkd/queue.h"
 #include "blkd/request.h"
 #include "blkd/serve_impl.h"
@@ -27,13 +28,6 @@
 #include "util/log.h"
 
 #define LOOKS		64u	/* at the ring, between two at the clock */
-
-/*
- * A request that was in flight in so many deaths is not run again.  Of those
- * that were, one may be the cause and the others only its neighbours: so for
- * the last time each is run with no other beside it.
- */
-#define DEATHS_MAX	3u
 
 static inline void
 cpu_relax(void)
@@ -109,8 +103,8 @@ serve_free(struct serve *s)
 	free(s->request);
 }
 
-static void
-poison(struct serve *s)
+void
+serve_poison(struct serve *s)
 {
 	/* First the mark: a successor that finds it does not count again. */
 	shared_store_release(&s->state->s_poisoned, 1);
@@ -130,7 +124,7 @@ recover(struct serve *s)
 	}
 	n = inflight_recover(&s->inflight, s->state, &s->vq, s->replay);
 	if (n == -1)
-		poison(s);
+		serve_poison(s);
 	return n;
 }
 
@@ -199,8 +193,8 @@ reap(struct serve *s)
 	return op;
 }
 
-static void
-kick(struct serve *s)
+void
+serve_kick(struct serve *s)
 {
 	serve_beat(s, STATE_BEAT_IN_IO);
 	s->ops->kick(s->engine);
@@ -218,8 +212,8 @@ start(struct serve *s, struct request *r)
 	return done;
 }
 
-static void
-collect(struct serve *s)
+void
+serve_collect(struct serve *s)
 {
 	struct engine_op *op;
 	struct request *r;
@@ -250,9 +244,8 @@ status_of(enum gates_verdict verdict)
 	}
 }
 
-/* A marked request with a verdict that is an answer, or PASS. */
-static void
-run(struct serve *s, struct request *r, enum gates_verdict verdict)
+void
+serve_run(struct serve *s, struct request *r, enum gates_verdict verdict)
 {
 	r->taken_ns = s->now_ns;
 	if (verdict != GATES_PASS) {
@@ -270,11 +263,11 @@ run(struct serve *s, struct request *r, enum gates_verdict verdict)
 	}
 	r->running = true;
 	s->running++;
-	collect(s);
+	serve_collect(s);
 }
 
-static void
-count_drop(struct serve *s)
+void
+serve_count_drop(struct serve *s)
 {
 	serve_count(s, COUNTER_DROPPED, 1);
 	serve_count(s, COUNTER_IO_ERRORS, 1);
@@ -340,7 +333,7 @@ take(struct serve *s, enum serve_result *why)
 	if (some == -1 || head >= s->vq.num ||
 	    inflight_has(&s->inflight, head) ||
 	    chain_read(&s->chain, &s->vq, s->disk->gmem, head) == -1) {
-		poison(s);
+		serve_poison(s);
 		*why = SERVE_POISONED;
 		return false;
 	}
@@ -357,126 +350,24 @@ take(struct serve *s, enum serve_result *why)
 	virtq_advance(&s->vq);
 	if (verdict == GATES_DROP) {
 		inflight_drop(&s->inflight, head);
-		count_drop(s);
+		serve_count_drop(s);
 	} else {
 		inflight_mark(&s->inflight, head);
-		run(s, r, verdict);
+		serve_run(s, r, verdict);
 	}
 	return true;
-}
-
-/*
- * Does it touch what an earlier one of the replay, still under way, changes?
- * The dead one may have carried out any of them: they keep their order.
- */
-static bool
-must_follow(const struct serve *s, const struct request *r)
-{
-	const struct request *other;
-	unsigned i;
-
-	for (i = 0; s->running > 0 && i < s->replayed; i++) {
-		other = &s->request[s->replay[i]];
-		if (other->running && exec_overlaps(other, r))
-			return true;
-	}
-	return false;
-}
-
-/* In flight in too many deaths: the answer, instead of a run. */
-static enum gates_verdict
-give_up(struct serve *s, const struct request *r)
-{
-	log_warning("%s: a request of type %u for sector %ju was in flight in"
-	    " %u deaths: it is answered with an I/O error", s->disk->name,
-	    r->type, (uintmax_t)r->sector, DEATHS_MAX);
-	serve_count(s, COUNTER_GIVEN_UP, 1);
-	return GATES_IOERR;
-}
-
-/*
- * A request of a dead predecessor: judged afresh, but it has paid.  Returns
- * false where it must wait for another one that still runs.
- */
-static bool
-replay(struct serve *s, uint16_t head)
-{
-	struct request *r = &s->request[head];
-	unsigned deaths = inflight_deaths(&s->inflight, head);
-	enum gates_verdict verdict;
-	bool alone;
-
-	if (chain_read(&s->chain, &s->vq, s->disk->gmem, head) == -1) {
-		poison(s);
-		return true;
-	}
-	verdict = gates_check(&s->gates, &s->chain, r, 0);
-	alone = verdict == GATES_PASS && deaths == DEATHS_MAX - 1;
-	if (verdict == GATES_PASS && (alone ? s->running > 0 :
-	    must_follow(s, r)))
-		return false;
-	serve_count(s, COUNTER_REPLAYED, 1);
-	if (verdict == GATES_DROP) {
-		inflight_forget(&s->inflight, head);
-		count_drop(s);
-		return true;
-	}
-	if (verdict == GATES_PASS && deaths >= DEATHS_MAX)
-		verdict = give_up(s, r);
-	if (alone) {
-		serve_publish(s);
-		s->alone = true;
-	}
-	inflight_again(&s->inflight, head);
-	run(s, r, verdict);
-	return true;
-}
-
-static bool
-replays_left(const struct serve *s)
-{
-	return (s->replayed < s->nreplay || s->alone) && !s->poisoned;
-}
-
-/* Returns false where it waits for what is in the engine. */
-static bool
-replay_next(struct serve *s)
-{
-	if (s->alone) {
-		if (s->running > 0)
-			return false;
-		serve_publish(s);
-		s->alone = false;
-	} else if (replay(s, s->replay[s->replayed]))
-		s->replayed++;
-	else
-		return false;
-	return true;
-}
-
-/* Until all have been run again, or one waits for what is in the engine. */
-static void
-replay_all(struct serve *s)
-{
-	unsigned running;
-
-	while (replays_left(s)) {
-		if (replay_next(s))
-			continue;
-		running = s->running;
-		kick(s);
-		collect(s);
-		if (s->running == running)
-			return;
-	}
-	if (s->running == 0 && s->fire) {
-		serve_publish(s);
-		if (s->fire)
-			serve_fire(s);
-	}
 }
 
 /* --- rounds ------------------------------------------------------------- */
+
+/* Another queue is alone, or is about to be: we are woken after it. */
+static enum serve_result
+keep_out(struct serve *s)
+{
+	serve_settle_interrupt(s);
+	return shared_load(s->condition) == QUEUE_RUNNING ? SERVE_REPLAYING :
+	    SERVE_STOPPED;
+}
 
 enum serve_result
 serve_round(struct serve *s)
@@ -484,26 +375,31 @@ serve_round(struct serve *s)
 	enum serve_result why = SERVE_STOPPED;
 
 	s->now_ns = serve_clock();
+	if (!lone_may_run(s->disk->lone, s->index))
+		return keep_out(s);
 	s->taking = true;
-	collect(s);
-	replay_all(s);
+	serve_collect(s);
+	serve_replay(s);
 	virtq_kicks_off(&s->vq);
 	while (!s->poisoned &&
 	    shared_load(s->condition) == QUEUE_RUNNING) {
-		if (replays_left(s)) {
+		if (serve_replays_left(s) || lone_is_asked(s->disk->lone)) {
 			why = SERVE_REPLAYING;
 			break;
 		}
 		if (!take(s, &why))
 			break;
 	}
-	kick(s);
+	serve_kick(s);
 	/* What a replay waits for would be missed here. */
 	if (why != SERVE_REPLAYING)
-		collect(s);
+		serve_collect(s);
 	serve_publish(s);
 	s->taking = false;
 	serve_settle_interrupt(s);
+	if (why == SERVE_REPLAYING && s->running == 0 &&
+	    !serve_replays_left(s))
+		lone_leave(s->disk->lone, s->index);
 	return s->poisoned ? SERVE_POISONED : why;
 }
 
@@ -516,11 +412,12 @@ serve_look(struct serve *s, uint64_t ns)
 	while (ns > 0) {
 		for (i = 0; i < LOOKS; i++) {
 			if (virtq_ahead(&s->vq) != 0 ||
+			    lone_is_asked(s->disk->lone) ||
 			    shared_load(s->condition) != QUEUE_RUNNING)
 				return true;
 			cpu_relax();
 		}
-		collect(s);
+		serve_collect(s);
 		if (s->done != NULL || serve_clock() - begin >= ns)
 			break;
 	}
@@ -531,11 +428,19 @@ bool
 serve_settle(struct serve *s)
 {
 	s->now_ns = serve_clock();
-	replay_all(s);
-	kick(s);
-	if (!replays_left(s))
-		collect(s);
+	if (!lone_may_run(s->disk->lone, s->index))
+		return !serve_replays_left(s);
+	serve_replay(s);
+	serve_kick(s);
+	if (!serve_replays_left(s))
+		serve_collect(s);
 	serve_publish(s);
 	unstall(s);
-	return s->running == 0;
+	return s->running == 0 && !serve_replays_left(s);
+}
+
+void
+serve_rest(struct serve *s)
+{
+	lone_leave(s->disk->lone, s->index);
 }

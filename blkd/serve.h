@@ -96,7 +96,8 @@ int	serve_set_up(struct serve *, const struct queue_setup *, bool recover);
 
 enum serve_result {
 	SERVE_DRAINED,	/* nothing to take: sleep until a kick */
-	SERVE_REPLAYING, /* sleep until the engine has finished something */
+	SERVE_REPLAYING, /* sleep until the engine has finished something, or
+			  * another queue lets us go on (lone.h) */
 	SERVE_STALLED,	/* sleep for wait_ns, kicks do not matter */
 	SERVE_STOPPED,	/* the condition is not RUNNING any more */
 	SERVE_POISONED,	/* the ring is corrupt */
@@ -124,8 +125,11 @@ bool	serve_look(struct serve *, uint64_t ns);
 
 /*
  * One step towards nothing in flight: finish replays, reap, publish.
- * Returns true when the engine has nothing left.
+ * Returns true when nothing is left; else sleep as when replaying.
  */
 bool	serve_settle(struct serve *);
+
+/* Settled: other queues do not wait for this one. */
+void	serve_rest(struct serve *);
 
 #endif /* BLKD_SERVE_H */

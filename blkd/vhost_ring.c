@@ -25,6 +25,7 @@
 
 #include "blkd/disk.h"
 #include "blkd/features.h"
+#include "blkd/lone.h"
 #include "blkd/queue.h"
 #include "blkd/vhost_impl.h"
 #include "shm/shared.h"
@@ -340,6 +341,8 @@ vhost_ring_make(struct vhost *v)
 
 	v->nothing = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	v->disk->callfd = v->callfd;
+	if (v->disk->queues > 1 && (v->disk->lone = lone_make()) == NULL)
+		return -1;
 	for (i = 0; i < v->disk->queues; i++) {
 		r = &v->ring[i];
 		v->callfd[i] = -1;
@@ -369,6 +372,8 @@ vhost_ring_free(struct vhost *v)
 		fd_close(&r->kickslot);
 		fd_close(&r->callslot);
 	}
+	lone_free(v->disk->lone);
+	v->disk->lone = NULL;
 	v->disk->callfd = NULL;
 	fd_close(&v->nothing);
 }
