@@ -352,6 +352,26 @@ CASE(rings__eventfds_that_block)
 	harness_free(&h);
 }
 
+/* Nor does the one for errors hold the thread that answers messages. */
+CASE(rings__error_eventfd_that_blocks)
+{
+	struct vhost_harness h;
+
+	(void)tc;
+	start(&h);
+	harness_go_live(&h);
+	ATF_REQUIRE(fd_set_nonblock(h.errfd, 0) == 0);
+	ATF_REQUIRE(eventfd_write(h.errfd, UINT64_MAX - 1) == 0);
+	ring_harness_offer(&h.ring, HARNESS_NUM);	/* no such head */
+	ring_harness_kick(&h.ring);
+	harness_wait_said("ring 0 is not served: it is corrupt");
+	harness_sync(&h);
+	harness_disconnect(&h);
+	harness_connect(&h);
+	harness_sync(&h);
+	harness_free(&h);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, header__is_checked);
@@ -366,5 +386,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, rings__out_of_range);
 	ATF_TP_ADD_TC(tp, rings__changed_while_started);
 	ATF_TP_ADD_TC(tp, rings__eventfds_that_block);
+	ATF_TP_ADD_TC(tp, rings__error_eventfd_that_blocks);
 	return atf_no_error();
 }

@@ -72,6 +72,33 @@ bad:
 	return -1;
 }
 
+static void
+unblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags != -1 && (flags & O_NONBLOCK) == 0)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static bool
+is_full(int fd)
+{
+	const struct timespec now = { 0, 0 };
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return ppoll(&p, 1, &now, NULL) == 0;
+}
+
+/* One that is full, or was made to block, does not hold us. */
+static void
+signal_fd(int fd)
+{
+	unblock(fd);
+	if (!is_full(fd))
+		(void)eventfd_write(fd, 1);
+}
+
 /* What is in the slot from now on; -1: what nobody signals. */
 static int
 put(struct vhost *v, int slot, int fd)
@@ -126,24 +153,6 @@ vhost_ring_set_err(struct vhost *v, unsigned i, int fd)
 	return 0;
 }
 
-static void
-unblock(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags != -1 && (flags & O_NONBLOCK) == 0)
-		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-}
-
-static bool
-is_full(int fd)
-{
-	const struct timespec now = { 0, 0 };
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-
-	return ppoll(&p, 1, &now, NULL) == 0;
-}
-
 void
 vhost_ring_unstick(struct vhost *v)
 {
@@ -159,8 +168,7 @@ vhost_ring_unstick(struct vhost *v)
 		unblock(r->callslot);
 		if (is_full(r->callslot))
 			(void)eventfd_read(r->callslot, &n);
-		unblock(r->kickslot);
-		(void)eventfd_write(r->kickslot, 1);
+		signal_fd(r->kickslot);
 	}
 }
 
@@ -172,9 +180,9 @@ give_up(struct vhost *v, unsigned i, const char *why)
 	struct vhost_ring *r = &v->ring[i];
 
 	r->broken = true;
-	log_warning("%s: ring %u is not served: %s", v->disk->name, i, why);
 	if (r->errfd != -1)
-		(void)eventfd_write(r->errfd, 1);
+		signal_fd(r->errfd);
+	log_warning("%s: ring %u is not served: %s", v->disk->name, i, why);
 }
 
 static const char *
