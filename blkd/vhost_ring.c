@@ -138,6 +138,13 @@ vhost_ring_set_call(struct vhost *v, unsigned i, int fd)
 	if (put(v, r->callslot, fd) == -1)
 		return -1;
 	shared_store(&v->callfd[i], slot);
+	/*
+	 * What was published before may have been told to the one before, or
+	 * to nobody: some QEMUs start the rings first.  Who fires from now on
+	 * does so here.
+	 */
+	if (fd != -1 && r->started)
+		signal_fd(r->callslot);
 	return 0;
 }
 

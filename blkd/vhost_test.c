@@ -301,6 +301,39 @@ CASE(ring__polled)
 	harness_free(&h);
 }
 
+/*
+ * What was published with nobody to signal, or was signalled to a descriptor
+ * that the front-end does not look at any more, is told to the new one: a
+ * front-end may start a ring first.
+ */
+CASE(ring__call_that_comes_late)
+{
+	uint64_t none = VHOST_RING_NO_FD, zero = 0;
+	struct vhost_harness h;
+	int call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	eventfd_t n;
+
+	(void)tc;
+	ATF_REQUIRE(call != -1);
+	start(&h, NULL);
+	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
+	harness_memory(&h);
+	harness_ring(&h, 0, 0);
+	harness_send(&h, VHOST_SET_VRING_CALL, &none, sizeof(none), NULL, 0);
+	harness_sync(&h);
+	harness_write_and_read(&h, 3);
+	harness_send(&h, VHOST_SET_VRING_CALL, &zero, sizeof(zero), &call, 1);
+	harness_sync(&h);
+	ATF_CHECK_EQ(0, eventfd_read(call, &n));
+	/* A ring that was stands still has nothing to tell. */
+	(void)harness_base(&h);
+	harness_send(&h, VHOST_SET_VRING_CALL, &zero, sizeof(zero), &call, 1);
+	harness_sync(&h);
+	ATF_CHECK_EQ(-1, eventfd_read(call, &n));
+	close(call);
+	harness_free(&h);
+}
+
 /* What the guest does wrong in a ring is said, and closes nothing. */
 CASE(ring__corrupt)
 {
@@ -412,6 +445,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ring__enabled_without_protocol_features);
 	ATF_TP_ADD_TC(tp, ring__disabled_stands_still);
 	ATF_TP_ADD_TC(tp, ring__polled);
+	ATF_TP_ADD_TC(tp, ring__call_that_comes_late);
 	ATF_TP_ADD_TC(tp, ring__corrupt);
 	ATF_TP_ADD_TC(tp, ring__set_up_badly);
 	ATF_TP_ADD_TC(tp, ring__starts_at_its_base);
