@@ -18,7 +18,6 @@
 #include "shm/shared.h"
 #include "shm/state.h"
 #include "util/fd.h"
-#include "util/log.h"
 
 /* So many messages, then others have their turn. */
 #define MESSAGES_MAX	32
@@ -62,8 +61,8 @@ refused(struct vhost *v, const char *message)
 {
 	const uint64_t no = 1;
 
-	log_error("%s: front-end: %s: %s: the connection is closed",
-	    v->disk->name, message, v->why);
+	vhost_log_line(v, LOG_LEVEL_ERROR, "front-end: %s: %s: the connection"
+	    " is closed", message, v->why);
 	if ((v->conn.msg.h.m_flags & VHOST_NEED_REPLY) != 0)
 		(void)vhost_conn_reply(&v->conn, v->conn.msg.h.m_request, &no,
 		    sizeof(no), -1);
@@ -252,8 +251,8 @@ is_over(struct vhost *v, enum vhost_conn_result r)
 	case VHOST_CONN_MORE:
 		return false;
 	case VHOST_CONN_ENDED:
-		log_info("%s: the front-end has closed the connection",
-		    v->disk->name);
+		vhost_log_line(v, LOG_LEVEL_INFO, "the front-end has closed"
+		    " the connection");
 		return true;
 	case VHOST_CONN_CUT:
 		why = "it ended within a message";
@@ -267,8 +266,8 @@ is_over(struct vhost *v, enum vhost_conn_result r)
 	case VHOST_CONN_FAILED:
 		break;
 	}
-	log_error("%s: front-end: %s: the connection is closed",
-	    v->disk->name, why);
+	vhost_log_line(v, LOG_LEVEL_ERROR, "front-end: %s: the connection is"
+	    " closed", why);
 	return true;
 }
 
@@ -297,8 +296,8 @@ vhost_on_event(struct vhost *v)
 	(void)eventfd_read(v->eventfd, &n);
 	vhost_ring_look(v);
 	if (vhost_fault_happened() && !v->ending) {
-		log_error("%s: front-end: its memory has shrunk: the"
-		    " connection is closed", v->disk->name);
+		vhost_log_line(v, LOG_LEVEL_ERROR, "front-end: its memory has"
+		    " shrunk: the connection is closed");
 		vhost_end(v);
 	}
 	if (v->waiting != NULL)
@@ -341,7 +340,7 @@ void
 vhost_connect(struct vhost *v, int fd)
 {
 	vhost_conn_open(&v->conn, fd);
-	log_info("%s: a front-end has connected", v->disk->name);
+	vhost_log_line(v, LOG_LEVEL_INFO, "a front-end has connected");
 }
 
 /* --- making ------------------------------------------------------------- */

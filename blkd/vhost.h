@@ -58,6 +58,9 @@ void		 vhost_on_patience(struct vhost *);
 /* The file may have another size: take it, and tell the front-end. */
 void		 vhost_resize(struct vhost *);
 
+/* Say how much was left out of the log, if anything was. */
+void		 vhost_log_catch_up(struct vhost *);
+
 /* End the connection, if there is one; busy until nothing is in flight. */
 void		 vhost_end(struct vhost *);
 

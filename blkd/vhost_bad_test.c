@@ -9,12 +9,15 @@
 #include <linux/virtio_blk.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "blkd/vhost_harness.h"
 #include "shm/shared.h"
 #include "util/fd.h"
+#include "util/lograte.h"
 
 #define CASE(name)				\
 	ATF_TC_WITHOUT_HEAD(name);		\
@@ -372,6 +375,47 @@ CASE(rings__error_eventfd_that_blocks)
 	harness_free(&h);
 }
 
+/* --- the log ------------------------------------------------------------ */
+
+static unsigned
+lines_of_log(void)
+{
+	static char text[1 << 20];
+	ssize_t i, n;
+	unsigned lines = 0;
+	int fd = open(HARNESS_LOG, O_RDONLY | O_CLOEXEC);
+
+	ATF_REQUIRE(fd != -1);
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	for (i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+/* Who comes and goes in a loop does not fill it; what is not there is counted. */
+CASE(log__of_a_front_end_in_a_loop)
+{
+	struct vhost_harness h;
+	time_t began = time(NULL);
+	unsigned i, lines;
+
+	(void)tc;
+	start(&h);
+	for (i = 0; i < 400; i++) {
+		harness_connect(&h);
+		harness_tell_u64(&h, VHOST_SET_LOG_BASE, 0);
+		harness_expect_closed(&h);
+	}
+	lines = lines_of_log();
+	ATF_CHECK_MSG(lines <= LOGRATE_LINES + 16 +
+	    2 * (unsigned)(time(NULL) - began), "%u lines", lines);
+	ATF_CHECK(harness_has_said("not offered"));
+	ATF_REQUIRE(kill(h.pid, SIGUSR1) == 0);
+	harness_wait_said("lines were too many");
+	harness_free(&h);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, header__is_checked);
@@ -387,5 +431,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, rings__changed_while_started);
 	ATF_TP_ADD_TC(tp, rings__eventfds_that_block);
 	ATF_TP_ADD_TC(tp, rings__error_eventfd_that_blocks);
+	ATF_TP_ADD_TC(tp, log__of_a_front_end_in_a_loop);
 	return atf_no_error();
 }

@@ -58,6 +58,7 @@ say_stats(const struct vhost_door *d)
 		    counter_row((enum counter)c)->name, (uintmax_t)sum);
 	}
 	log_info("%s: statistics:%s", d->disk->name, line);
+	vhost_log_catch_up(d->vhost);
 }
 
 /* --- what wakes the loop ------------------------------------------------ */

@@ -16,6 +16,8 @@
 #include "blkd/vhost_mem.h"
 #include "blkd/vhost_wire.h"
 #include "proto/proto.h"
+#include "util/log.h"
+#include "util/lograte.h"
 
 struct disk;
 struct gmem;
@@ -104,8 +106,15 @@ struct vhost {
 	int			 newsfd;	/* for what we send; -1: none */
 	bool			 capacity_read;	/* by the front-end: */
 	uint64_t		 capacity;	/* so many sectors */
+	struct lograte		 lograte;	/* of what is said of them */
 	char			 why[VHOST_WHY];
 };
+
+/* --- vhost_log.c ------------------------------------------------------- */
+
+/* A line that front-ends, or their guests, can bring about as they like. */
+void	vhost_log_line(struct vhost *, enum log_level, const char *fmt, ...)
+	    __attribute__((__format__(__printf__, 3, 4)));
 
 /* --- vhost_messages.c -------------------------------------------------- */
 

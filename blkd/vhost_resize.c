@@ -62,8 +62,8 @@ vhost_resize_set_channel(struct vhost *v, struct vhost_msg *m)
 		    " socket");
 	}
 	if (!is_unix(v->newsfd)) {
-		log_warning("%s: the front-end's channel is not used: it must"
-		    " be a socket of AF_UNIX", v->disk->name);
+		vhost_log_line(v, LOG_LEVEL_WARNING, "the front-end's channel"
+		    " is not used: it must be a socket of AF_UNIX");
 		fd_close(&v->newsfd);
 	}
 	vhost_resize_tell(v);
@@ -99,16 +99,18 @@ void
 vhost_resize_tell(struct vhost *v)
 {
 	uint64_t sectors = shared_load(&v->disk->sectors);
+	int error;
 
 	if (v->newsfd == -1 || (v->protocol & NEWS) != NEWS ||
 	    !v->capacity_read || v->capacity == sectors ||
 	    send_news(v->newsfd) != -1)
 		return;
-	log_warning("%s: the front-end cannot be told of the new size: %s",
-	    v->disk->name, errno == EAGAIN ? "it does not read its channel" :
-	    strerror(errno));
+	error = errno;
+	vhost_log_line(v, LOG_LEVEL_WARNING, "the front-end cannot be told of"
+	    " the new size: %s", error == EAGAIN ? "it does not read its"
+	    " channel" : strerror(error));
 	/* What is full holds the same news. */
-	if (errno != EAGAIN)
+	if (error != EAGAIN)
 		fd_close(&v->newsfd);
 }
 

@@ -31,7 +31,6 @@
 #include "shm/shared.h"
 #include "shm/state.h"
 #include "util/fd.h"
-#include "util/log.h"
 
 static struct state *
 journal(struct vhost *v)
@@ -189,7 +188,8 @@ give_up(struct vhost *v, unsigned i, const char *why)
 	r->broken = true;
 	if (r->errfd != -1)
 		signal_fd(r->errfd);
-	log_warning("%s: ring %u is not served: %s", v->disk->name, i, why);
+	vhost_log_line(v, LOG_LEVEL_WARNING, "ring %u is not served: %s", i,
+	    why);
 }
 
 static const char *
@@ -252,8 +252,8 @@ start(struct vhost *v, unsigned i)
 	r->said = false;
 	vhost_resize_tell(v);
 	if (n > 0)
-		log_info("%s: ring %u: %d requests run again", v->disk->name,
-		    i, n);
+		vhost_log_line(v, LOG_LEVEL_INFO, "ring %u: %d requests run"
+		    " again", i, n);
 }
 
 void
