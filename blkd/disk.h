@@ -18,6 +18,7 @@ struct backing;
 struct doorbell;
 struct engine_ops;
 struct faults;
+struct filemap;
 struct gmem;
 struct limiter;
 struct lone;
@@ -63,6 +64,7 @@ struct disk {
 	struct group	 group;		/* page NULL: none */
 	const struct engine_ops *engine;	/* NULL: engine_sync */
 	struct uring_set	*uring;		/* of engine_uring; or NULL */
+	struct filemap		*map;		/* of engine_mmap; or NULL */
 	struct faults		*faults;	/* NULL: none on purpose */
 	int		 irqfd;
 	/*

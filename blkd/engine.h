@@ -6,13 +6,14 @@
  *
  *	enter	the thread that uses it has begun
  *	submit	takes an operation; it may finish at once or later
- *	kick	hands what was taken to the kernel (one call a batch)
+ *	kick	carries out what was taken, or hands the last of it over:
+ *		a batch ends here
  *	reap	gives back finished operations, in any order
  *
  * An operation belongs to the engine from submit to reap; its iovecs are
  * scratch.  `wait_fd`, asked for before each sleep, is readable when reap
- * would return something; -1 for an engine that finishes everything inside
- * submit.
+ * would return something; -1 for an engine that finishes everything before
+ * kick returns.
  */
 #ifndef BLKD_ENGINE_H
 #define BLKD_ENGINE_H
@@ -27,6 +28,7 @@
 
 struct backing;
 struct engine;
+struct filemap;
 struct io_uring;
 struct state_fence;
 
@@ -57,6 +59,7 @@ struct engine_setup {
 	struct backing	*backing;
 	unsigned	 depth;		/* operations at a time, at most */
 	struct io_uring	*ring;		/* engine_uring: its own; else NULL */
+	struct filemap	*map;		/* engine_mmap: of the backing */
 	/* engine_sync: threads for what takes longer than slow_ns on average. */
 	unsigned	 threads;	/* 0: none */
 	uint64_t	 slow_ns;
@@ -81,6 +84,7 @@ struct engine_ops {
 
 extern const struct engine_ops engine_sync;
 extern const struct engine_ops engine_uring;
+extern const struct engine_ops engine_mmap;
 
 /*
  * Carry out an operation by the calls of the backing, here and now: 0, or -1

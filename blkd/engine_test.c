@@ -16,6 +16,8 @@
 
 #include "blkd/backing.h"
 #include "blkd/engine.h"
+#include "blkd/filemap.h"
+#include "blkd/sigbus.h"
 #include "blkd/uring.h"
 
 #define DEPTH		64u
@@ -28,6 +30,7 @@ struct world {
 	struct engine		*engine;
 	struct backing		*backing;
 	struct uring_set	*uring;
+	struct filemap		*map;
 	uint8_t			*memory;	/* FILE_BYTES, aligned */
 	int			 fd;		/* of our own */
 };
@@ -44,6 +47,7 @@ static const struct row {
 	{ &engine_sync, O_DIRECT, 4, 0 },
 	{ &engine_uring, 0, 0, 0 },
 	{ &engine_uring, O_DIRECT, 0, 0 },
+	{ &engine_mmap, 0, 0, 0 },
 };
 #define NROWS	(sizeof(rows) / sizeof(rows[0]))
 
@@ -96,6 +100,10 @@ set_up(struct world *w, const struct row *row, uint64_t bytes)
 	ATF_REQUIRE((w->backing = backing_open(fd, false, 512)) != NULL);
 	setup.backing = w->backing;
 	setup.ring = uring_ring(w->uring, 0, DEPTH);
+	w->map = filemap_make(fd, bytes, false);
+	ATF_REQUIRE(w->map != NULL);
+	ATF_REQUIRE_EQ(0, sigbus_install(NULL));
+	setup.map = w->map;
 	ATF_REQUIRE((w->engine = row->ops->make(&setup)) != NULL);
 	if (row->ops->enter != NULL)
 		ATF_REQUIRE_EQ(0, row->ops->enter(w->engine));
@@ -107,6 +115,7 @@ tear_down(struct world *w)
 {
 	w->ops->free(w->engine);
 	backing_close(w->backing);
+	filemap_free(w->map);
 	uring_free(w->uring);
 	free(w->memory);
 	close(w->fd);

@@ -23,6 +23,7 @@
 #include "blkd/options.h"
 #include "blkd/seccomp_table.h"
 #include "blkd/session.h"
+#include "blkd/sigbus.h"
 #include "blkd/uring.h"
 #include "blkd/vhost_main.h"
 #include "blkd/vhost_parent.h"
@@ -121,6 +122,10 @@ main(int argc, char **argv)
 	log_open("blkd", LOG_TO_STDERR, LOG_LEVEL_INFO);
 	drop_inheritance();
 	slice_shorten();
+	if (sigbus_install(NULL) == -1) {
+		log_error("cannot take SIGBUS: %s", strerror(errno));
+		return EX_OSERR;
+	}
 	if ((base = event_base_new()) == NULL) {
 		log_error("cannot make the event loop");
 		return EX_OSERR;

@@ -175,7 +175,9 @@ parse_engine(const char *s)
 		return PROTO_ENGINE_SYNC;
 	if (strcmp(s, "uring") == 0)
 		return PROTO_ENGINE_URING;
-	errx(EX_USAGE, "-e %s: must be auto, sync or uring", s);
+	if (strcmp(s, "mmap") == 0)
+		return PROTO_ENGINE_MMAP;
+	errx(EX_USAGE, "-e %s: must be auto, sync, uring or mmap", s);
 }
 
 /* -r: how many, and for queues of which size: vmmd(8) says so. */

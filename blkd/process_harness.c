@@ -81,7 +81,8 @@ exec_blkd(const struct process *p, int control)
 	snprintf(rings, sizeof(rings), "-r%u,%u", p->attach.m_queues,
 	    p->attach.m_queue_size);
 	snprintf(threads, sizeof(threads), "-t%u", p->attach.m_threads);
-	if (p->attach.m_engine != PROTO_ENGINE_SYNC && !p->no_rings)
+	if (p->attach.m_engine != PROTO_ENGINE_SYNC &&
+	    p->attach.m_engine != PROTO_ENGINE_MMAP && !p->no_rings)
 		argv[2] = rings;
 	execv(path, argv);
 	_exit(127);

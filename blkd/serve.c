@@ -53,7 +53,7 @@ make_engine(struct serve *s, unsigned index)
 	setup = (struct engine_setup) {
 		.backing = disk->backing, .depth = disk->queue_size,
 		.ring = uring_ring(disk->uring, index, disk->queue_size),
-		.threads = disk->threads,
+		.map = disk->map, .threads = disk->threads,
 		.slow_ns = disk->slow_us * UINT64_C(1000),
 		.queue = index, .fence = disk->state->thread_fence[index],
 	};

@@ -15,6 +15,7 @@
 #include "blkd/engine.h"
 #include "blkd/faults.h"
 #include "blkd/fence.h"
+#include "blkd/filemap.h"
 #include "blkd/limiter.h"
 #include "blkd/regs.h"
 #include "blkd/session_impl.h"
@@ -35,6 +36,25 @@ limit_file(struct session *s)
 	return (s->layers & PROTO_LAYER_RLIMITS) != 0 ? -1 : 0;
 }
 
+static int
+choose_mmap(struct session *s, struct attach_failure *failure)
+{
+	const struct backing *b = s->disk.backing;
+	int64_t bytes = backing_size(b);
+
+	errno = backing_is_direct(b) ? EINVAL : errno;
+	if (bytes != -1 && !backing_is_direct(b))
+		s->disk.map = filemap_make(backing_fd(b), (uint64_t)bytes,
+		    s->disk.readonly);
+	if (s->disk.map == NULL) {
+		attach_fail(failure, "engine = mmap: the image cannot be"
+		    " mapped: set direct = no, or engine = sync");
+		return -1;
+	}
+	s->disk.engine = &engine_mmap;
+	return 0;
+}
+
 /* Faults on purpose have an engine of their own, which is synchronous. */
 static int
 choose_engine(struct session *s, uint32_t wanted,
@@ -44,6 +64,8 @@ choose_engine(struct session *s, uint32_t wanted,
 
 	if (wanted == PROTO_ENGINE_SYNC || s->faults != NULL)
 		return 0;
+	if (wanted == PROTO_ENGINE_MMAP)
+		return choose_mmap(s, failure);
 	if (error == 0) {
 		s->disk.uring = s->uring;
 		s->disk.engine = &engine_uring;
@@ -116,6 +138,14 @@ send_fail(struct session *s, uint32_t sequence,
 	(void)peer_answer(s->control, sequence, PROTO_BLK_FAIL, &m, NULL, 0);
 }
 
+static enum proto_engine
+engine_now(const struct session *s)
+{
+	return s->disk.engine == &engine_uring ? PROTO_ENGINE_URING :
+	    s->disk.engine == &engine_mmap ? PROTO_ENGINE_MMAP :
+	    PROTO_ENGINE_SYNC;
+}
+
 /* The disk is ours: recover, serve, say so. */
 static void
 begin(struct session *s, uint32_t sequence, uint32_t flags,
@@ -130,8 +160,7 @@ begin(struct session *s, uint32_t sequence, uint32_t flags,
 		regs_pause(s->regs);
 	ready.m_replayed = regs_recover(s->regs, incarnation);
 	ready.m_capacity = shared_load(&s->disk.sectors);
-	ready.m_engine = s->disk.engine == &engine_uring ?
-	    PROTO_ENGINE_URING : PROTO_ENGINE_SYNC;
+	ready.m_engine = engine_now(s);
 	session_set_state(s, flags & PROTO_DISK_PAUSED ? PAUSED : RUNNING);
 	(void)peer_answer(s->control, sequence, PROTO_BLK_READY, &ready,
 	    NULL, 0);

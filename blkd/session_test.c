@@ -196,6 +196,7 @@ static const struct {
 	{ PROTO_ENGINE_AUTO,	false,	PROTO_ENGINE_SYNC },
 	{ PROTO_ENGINE_URING,	true,	PROTO_ENGINE_URING },
 	{ PROTO_ENGINE_AUTO,	true,	PROTO_ENGINE_URING },
+	{ PROTO_ENGINE_MMAP,	false,	PROTO_ENGINE_MMAP },
 };
 
 ATF_TC_WITHOUT_HEAD(session__engine_is_what_can_be_had);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * SIGBUS.  Runs in blkd, in whichever thread touched guest memory that is
- * gone; makes system calls only.  Trusts the memory table, which does not
+ * gone (sigbus.h); makes system calls only.  Trusts the memory table, which does not
  * change while a queue runs.
  *
  * A signal handler is called without a context: this is the one object of
@@ -13,10 +13,9 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
-#include <sysexits.h>
 #include <unistd.h>
 
+#include "blkd/sigbus.h"
 #include "blkd/vhost_fault.h"
 #include "blkd/vhost_mem.h"
 #include "shm/gmem.h"
@@ -28,13 +27,6 @@ static struct {
 	int			 nobody;	/* as large as memory can be */
 	uint32_t		 happened;
 } fault = { .eventfd = -1, .nobody = -1 };
-
-static void __attribute__((__noreturn__))
-give_up(const char *why)
-{
-	(void)!write(STDERR_FILENO, why, strlen(why));
-	_exit(EX_SOFTWARE);
-}
 
 static const struct vhost_mem_entry *
 find(uintptr_t address)
@@ -48,33 +40,29 @@ find(uintptr_t address)
 	return NULL;
 }
 
-static void
-on_sigbus(int signo, siginfo_t *info, void *context)
+/* In the handler. */
+static bool
+take_away(const siginfo_t *info)
 {
 	const struct vhost_mem_entry *e = find((uintptr_t)info->si_addr);
 	const uint64_t one = 1;
 	int saved = errno;
 
-	(void)signo;
-	(void)context;
-	if (e == NULL)
-		give_up("blkd: error: SIGBUS outside of guest memory\n");
 	/* The whole, as parts of huge pages cannot be replaced. */
-	if (mmap(e->map, e->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED |
-	    MAP_FIXED | MAP_NORESERVE, fault.nobody, 0) == MAP_FAILED)
-		give_up("blkd: error: SIGBUS: no memory to go on with\n");
+	if (e == NULL || mmap(e->map, e->map_bytes, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fault.nobody, 0) ==
+	    MAP_FAILED)
+		return false;
 	shared_store_release(&fault.happened, 1);
 	(void)!write(fault.eventfd, &one, sizeof(one));
 	errno = saved;
+	return true;
 }
 
 int
 vhost_fault_install(void)
 {
-	struct sigaction sa = { .sa_sigaction = on_sigbus,
-	    .sa_flags = SA_SIGINFO };
-
-	return sigaction(SIGBUS, &sa, NULL);
+	return sigbus_install(take_away);
 }
 
 int

@@ -234,6 +234,17 @@ CASE(kill__under_load_uring)
 	harness_free(&h);
 }
 
+CASE(kill__under_load_mmap)
+{
+	static const char *const more[] = { "-e", "mmap", NULL };
+	struct vhost_harness h;
+
+	(void)tc;
+	harness_make(&h);
+	kill_under_load(&h, more, 60);
+	harness_free(&h);
+}
+
 /* Whoever keeps the socket starts the next one, as systemd would. */
 CASE(kill__under_load_activated)
 {
@@ -358,6 +369,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, kill__under_load_sync);
 	ATF_TP_ADD_TC(tp, kill__under_load_threads);
 	ATF_TP_ADD_TC(tp, kill__under_load_uring);
+	ATF_TP_ADD_TC(tp, kill__under_load_mmap);
 	ATF_TP_ADD_TC(tp, kill__under_load_activated);
 	ATF_TP_ADD_TC(tp, connection__broken_under_load);
 	ATF_TP_ADD_TC(tp, ring__stopped_under_load);

@@ -22,6 +22,7 @@
 #include "blkd/backing.h"
 #include "blkd/disk.h"
 #include "blkd/engine.h"
+#include "blkd/filemap.h"
 #include "blkd/limiter.h"
 #include "blkd/options.h"
 #include "blkd/seccomp_table.h"
@@ -146,6 +147,7 @@ wants_uring(const struct start *s)
 {
 	switch (s->options->engine) {
 	case PROTO_ENGINE_SYNC:
+	case PROTO_ENGINE_MMAP:
 		return false;
 	case PROTO_ENGINE_URING:
 		return true;
@@ -161,7 +163,8 @@ wanted_threads(const struct start *s)
 {
 	const struct options *o = s->options;
 
-	return o->slow_us > 0 && is_in_memory(s) ? 0 : o->threads;
+	return o->engine == PROTO_ENGINE_MMAP ||
+	    (o->slow_us > 0 && is_in_memory(s)) ? 0 : o->threads;
 }
 
 /* Rings are made outside: io_uring_setup(2) is fatal inside. */
@@ -239,6 +242,28 @@ configure(struct disk *d, const struct options *o)
 	d->writeback = 1;
 }
 
+/* 0, or a status after a word of why. */
+static int
+map_file(struct start *s, int64_t bytes)
+{
+	struct disk *d = &s->disk;
+
+	if (s->options->engine != PROTO_ENGINE_MMAP)
+		return EX_OK;
+	if (backing_is_direct(d->backing))
+		errno = EINVAL;
+	else
+		d->map = filemap_make(s->file, (uint64_t)bytes, d->readonly);
+	if (d->map == NULL) {
+		log_error("-e mmap: %s: cannot be mapped: %s%s",
+		    s->options->file, strerror(errno),
+		    s->options->direct ? ": leave out -D" : "");
+		return EX_NOINPUT;
+	}
+	d->engine = &engine_mmap;
+	return EX_OK;
+}
+
 /* The state is this process's own; front-ends keep journals (GET_INFLIGHT_FD). */
 static int
 make_disk(struct start *s)
@@ -246,6 +271,7 @@ make_disk(struct start *s)
 	const struct options *o = s->options;
 	struct disk *d = &s->disk;
 	int64_t bytes;
+	int status;
 
 	configure(d, o);
 	d->backing = backing_open(s->file, o->readonly, o->block_size);
@@ -257,6 +283,8 @@ make_disk(struct start *s)
 	/* The ring takes vectors; the calls beside it are few: enter_sandbox. */
 	if (d->uring != NULL)
 		backing_take_singly(d->backing);
+	if ((status = map_file(s, bytes)) != EX_OK)
+		return status;
 	d->sectors = disk_sectors(d, bytes);
 	s->statefd = state_make(d->queues, d->queue_size);
 	if (s->statefd == -1 || (d->state = state_map(s->statefd, d->queues,

@@ -165,7 +165,8 @@ enum proto_engine {
 	PROTO_ENGINE_SYNC	= 0,
 	PROTO_ENGINE_URING	= 1,	/* FAIL where it cannot be had */
 	PROTO_ENGINE_AUTO	= 2,	/* URING; SYNC where it cannot be had */
-	PROTO_ENGINE_LAST	= PROTO_ENGINE_AUTO,
+	PROTO_ENGINE_MMAP	= 3,	/* FAIL where the file has O_DIRECT */
+	PROTO_ENGINE_LAST	= PROTO_ENGINE_MMAP,
 };
 
 /*

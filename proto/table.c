@@ -188,6 +188,13 @@ valid_faulted(const void *packet, size_t nfds)
 	return m->m_errno >= 0 && m->m_reserved == 0 && are_rows(m->m_row);
 }
 
+/* One that can be in use. */
+static bool
+is_engine(uint32_t engine)
+{
+	return engine <= PROTO_ENGINE_LAST && engine != PROTO_ENGINE_AUTO;
+}
+
 static bool
 valid_ready(const void *packet, size_t nfds)
 {
@@ -195,7 +202,7 @@ valid_ready(const void *packet, size_t nfds)
 
 	(void)nfds;
 	return KNOWN_BITS(m->m_layers, PROTO_LAYERS) &&
-	    m->m_engine < PROTO_ENGINE_AUTO && m->m_reserved == 0;
+	    is_engine(m->m_engine) && m->m_reserved == 0;
 }
 
 static bool
@@ -318,7 +325,7 @@ valid_answer(const void *packet, size_t nfds)
 	return m->m_client < PROTO_CLIENTS_MAX && m->m_errno >= 0 &&
 	    is_string(m->m_text, sizeof(m->m_text)) &&
 	    KNOWN_BITS(d->m_layers, PROTO_LAYERS) && d->m_paused <= 1 &&
-	    d->m_engine < PROTO_ENGINE_AUTO &&
+	    is_engine(d->m_engine) &&
 	    is_string(d->m_state, sizeof(d->m_state)) &&
 	    KNOWN_BITS(mc->m_layers, PROTO_LAYERS) &&
 	    is_string(mc->m_name, sizeof(mc->m_name)) &&
@@ -443,6 +450,7 @@ proto_engine_name(uint32_t engine)
 		[PROTO_ENGINE_SYNC] = "sync",
 		[PROTO_ENGINE_URING] = "uring",
 		[PROTO_ENGINE_AUTO] = "auto",
+		[PROTO_ENGINE_MMAP] = "mmap",
 	};
 
 	return engine <= PROTO_ENGINE_LAST ? names[engine] : "unknown";

@@ -170,6 +170,7 @@ ATF_TC_BODY(table__values_out_of_range_are_refused, tc)
 	SPOIL(BLK_ATTACH, attach.m_slow_us, PROTO_SLOW_US_MAX + 1);
 	SPOIL(BLK_ATTACH, attach.m_engine, PROTO_ENGINE_LAST + 1);
 	SPOIL(BLK_READY, ready.m_engine, PROTO_ENGINE_AUTO);
+	SPOIL(BLK_READY, ready.m_engine, PROTO_ENGINE_LAST + 1);
 	SPOIL(BLK_READY, ready.m_reserved, 1);
 	SPOIL(BLK_ATTACH, attach.m_limits.m_ops_rate, UINT64_MAX);
 	SPOIL(BLK_ATTACH, attach.m_limits.m_bytes_rate, PROTO_LIMIT_MAX + 1);

@@ -62,6 +62,7 @@ static const struct conf_choice engine_choices[] = {
 	{ "auto", PROTO_ENGINE_AUTO },
 	{ "sync", PROTO_ENGINE_SYNC },
 	{ "uring", PROTO_ENGINE_URING },
+	{ "mmap", PROTO_ENGINE_MMAP },
 	{ NULL, 0 }
 };
 
@@ -118,7 +119,7 @@ static const struct conf_key keys[] = {
 	    { NULL, 0 } }, "512 or 4096"),
 	DISK("direct", "no", bool, direct, YES_OR_NO),
 	DISK("engine", "auto", choice, engine, 0, 0, engine_choices,
-	    "auto, sync or uring"),
+	    "auto, sync, uring or mmap"),
 	DISK("threads", "8", number, threads, 0, PROTO_THREADS_MAX, NULL,
 	    "a number from 0 to 8"),
 	DISK("slow-us", "20", number, slow_us, 0, PROTO_SLOW_US_MAX, NULL,
@@ -343,6 +344,16 @@ on_group(cfg_t *cfg, cfg_opt_t *opt)
 	return check_limits(section, &group.limits);
 }
 
+/* What is mapped is the page cache, which direct goes past. */
+static int
+check_engine(cfg_t *section, const struct conf_disk *disk)
+{
+	if (disk->engine != PROTO_ENGINE_MMAP || !disk->direct)
+		return 0;
+	cfg_error(section, "engine = mmap needs direct = no");
+	return -1;
+}
+
 static int
 on_disk(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -358,7 +369,8 @@ on_disk(cfg_t *cfg, cfg_opt_t *opt)
 		return -1;
 	memset(&d, 0, sizeof(d));
 	store(disk, "disk", &d);
-	if (check_limits(disk, &d.limits) == -1)
+	if (check_limits(disk, &d.limits) == -1 ||
+	    check_engine(disk, &d) == -1)
 		return -1;
 	return check_images(opt, disk);
 }

@@ -291,8 +291,16 @@ bad refuse__notify \
 disk a { notify = irq
 END
 bad refuse__engine \
-    ":1: disk a: engine must be auto, sync or uring, not aio" <<'END'
+    ":1: disk a: engine must be auto, sync, uring or mmap, not aio" <<'END'
 disk a { engine = aio
+END
+bad refuse__engine_mmap_direct ":7: disk a: engine = mmap needs direct = no" <<END
+vm { $VM
+}
+disk a { path = x
+engine = mmap
+direct = yes
+}
 END
 bad refuse__disk_twice ":6: found duplicate title 'a'" <<END
 vm { $VM

@@ -65,8 +65,12 @@ disk_new(const struct disk_host *host, const struct conf_disk *conf,
 	}
 	d->engine = image_engine(&d->fds.image,
 	    (enum proto_engine)conf->engine);
+	/* AUTO, if it still is, has rings, whatever its blkd says of them. */
+	d->rings = d->engine == PROTO_ENGINE_URING ||
+	    d->engine == PROTO_ENGINE_AUTO;
 	/* Faults on purpose have an engine of their own. */
-	d->threads = conf->faults || d->engine == PROTO_ENGINE_URING ? 0 :
+	d->threads = conf->faults || d->engine == PROTO_ENGINE_URING ||
+	    d->engine == PROTO_ENGINE_MMAP ? 0 :
 	    image_threads(&d->fds.image, (unsigned)conf->threads,
 	    (unsigned)conf->slow_us);
 	if (watch_state(d) == 0) {

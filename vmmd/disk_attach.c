@@ -119,9 +119,8 @@ disk_attach_lock(struct disk *d)
 	 * requests in a ring outlive them, and the lock tells of those.
 	 */
 	fd_close(&d->corpse_fd);
-	if (!disk_child_all_reaped(d) && d->engine == PROTO_ENGINE_SYNC &&
-	    (d->corpse_fd = fcntl(d->backing_fd,
-	    F_DUPFD_CLOEXEC, 0)) != -1)
+	if (!disk_child_all_reaped(d) && !d->rings &&
+	    (d->corpse_fd = fcntl(d->backing_fd, F_DUPFD_CLOEXEC, 0)) != -1)
 		return ON_LOCKED;
 	if (++d->fence_tries == FENCE_QUICK)
 		log_info("disk %s: waits for I/O of the last blkd to end",
@@ -185,7 +184,7 @@ each_corpse(struct disk *d, void (*act)(struct child *))
 {
 	size_t i;
 
-	for (i = 0; i < DISK_CORPSES_MAX && d->engine == PROTO_ENGINE_SYNC; i++)
+	for (i = 0; i < DISK_CORPSES_MAX && !d->rings; i++)
 		if (d->corpse[i].child != NULL)
 			act(d->corpse[i].child);
 }

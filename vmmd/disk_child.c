@@ -41,7 +41,7 @@ disk_child_start(struct disk *d, bool spare)
 	/* Made before its sandbox: it learns too late what else it will be. */
 	snprintf(rings, sizeof(rings), "-r%u,%u", (unsigned)d->conf->queues,
 	    (unsigned)d->conf->queue_size);
-	if (d->engine != PROTO_ENGINE_SYNC)
+	if (d->rings)
 		argv[n++] = rings;
 	snprintf(threads, sizeof(threads), "-t%u", d->threads);
 	if (d->threads > 0)

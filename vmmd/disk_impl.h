@@ -100,8 +100,8 @@ struct disk {
 	unsigned		 still[PROTO_QUEUES_MAX];	/* looks */
 
 	struct diskfds		 fds;		/* what outlives a blkd */
-	/* Not SYNC: each blkd has rings, whatever it says of them. */
 	enum proto_engine	 engine;
+	bool			 rings;		/* each blkd has them */
 	unsigned		 threads;	/* a queue, beside its own */
 
 	/* Of the newest incarnation. */

@@ -113,7 +113,7 @@ bury(struct disk *d, bool renewed)
 	d->child = NULL;
 	peer_set_state(child_peer(corpse->child), DISK_DYING);
 	/* Rings end last of all: then the successor waits for the corpse. */
-	if (d->engine == PROTO_ENGINE_SYNC)
+	if (!d->rings)
 		child_bury(corpse->child);
 	else
 		child_kill(corpse->child);

@@ -82,7 +82,7 @@ become_blkd(const struct blkdproc_disk *d, char *rings, int control, int null)
 	else if (dup2(control, CONTROL_FD) == -1)
 		_exit(126);
 	threads[2] = (char)(threads[2] + d->threads);
-	if (engine_of(d) != PROTO_ENGINE_SYNC)
+	if (engine_of(d) != PROTO_ENGINE_SYNC && d->engine != PROTO_ENGINE_MMAP)
 		argv[2] = rings;
 	execv(d->blkd, argv);
 	_exit(127);

@@ -107,6 +107,16 @@ kill__threads_on_the_page_cache_body()
 	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
 }
 
+# Copies that end at any instruction.
+atf_test_case kill__mmap
+kill__mmap_body()
+{
+	atf_check -o save:out -e save:err \
+	    "$torture" -E mmap -k 300 -s 60 "$blkd" image
+	cat out
+	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
+}
+
 # A file each of whose reads and writes takes 20 ms in another process, or what
 # the arguments say, and cannot be called back once it is there; nbd.log says when each was there.
 slow_file()
@@ -244,6 +254,7 @@ atf_init_test_cases()
 	atf_add_test_case stale__uring
 	atf_add_test_case kill__uring_behind_slow_writes
 	atf_add_test_case kill__threads_on_the_page_cache
+	atf_add_test_case kill__mmap
 	atf_add_test_case kill__uring_on_the_page_cache
 	atf_add_test_case kill__uring_past_the_page_cache
 	atf_add_test_case kill__at_random_instants

@@ -29,6 +29,7 @@ static const char *const engine_names[] = {
 	[PROTO_ENGINE_SYNC] = "sync",
 	[PROTO_ENGINE_URING] = "uring",
 	[PROTO_ENGINE_AUTO] = "auto",
+	[PROTO_ENGINE_MMAP] = "mmap",
 };
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
@@ -48,7 +49,7 @@ options_pattern_name(enum options_pattern pattern)
 static void __attribute__((noreturn))
 usage(void)
 {
-	fputs("usage: load -d mmio -b BLKD -f FILE [-E sync|uring|auto]\n"
+	fputs("usage: load -d mmio -b BLKD -f FILE [-E sync|uring|auto|mmap]\n"
 	    "            [option ...]\n"
 	    "       load -d vhost -s SOCKET [option ...] [-- COMMAND ...]\n"
 	    "       load -d loop|mmap -f FILE [option ...]\n"

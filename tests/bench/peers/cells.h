@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CELLS_AIMS	3
+#define CELLS_AIMS	4
 
 enum cells_aim_kind {
 	CELLS_NO_AIM,
@@ -23,6 +23,8 @@ struct cells_aim {
 	enum cells_aim_kind	 kind;
 	double			 value;
 	const char		*subject;
+	bool			 mmap;		/* of blkd-mmap; else the best
+						 * of the others */
 };
 
 struct cells_row {

@@ -102,7 +102,8 @@ struct figures_verdict
 figures_judge(const json_t *cell, const struct cells_aim *aim)
 {
 	struct figures_verdict v = { .known = false };
-	const json_t *blkd = figures_best(cell, SUBJECTS_BLKD, &v.who);
+	const json_t *blkd = figures_best(cell, aim->mmap ? SUBJECTS_MMAP :
+	    SUBJECTS_BLKD, &v.who);
 	const char *peer = aim->subject;
 
 	if (blkd == NULL)

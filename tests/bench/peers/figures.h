@@ -39,7 +39,7 @@ struct figures_verdict {
 	const char	*who;		/* of blkd's, the one that was judged */
 };
 
-/* Is an aim met by the fastest blkd of the cell? */
+/* Is an aim met by the fastest blkd of the cell that it is for? */
 struct figures_verdict figures_judge(const json_t *cell,
 	    const struct cells_aim *);
 

@@ -67,6 +67,25 @@ ATF_TC_BODY(best__is_of_the_role_alone, tc)
 	json_decref(c);
 }
 
+ATF_TC_WITHOUT_HEAD(aim__of_mmap_is_not_met_by_others);
+ATF_TC_BODY(aim__of_mmap_is_not_met_by_others, tc)
+{
+	const struct cells_aim aim = { CELLS_KIOPS, .45, NULL, true };
+	const struct cells_aim other = { CELLS_KIOPS, .55, NULL, false };
+	json_t *c = cell(500, 400, 900, 700);
+	struct figures_verdict v;
+
+	(void)tc;
+	ATF_CHECK(!figures_judge(c, &aim).known);
+	json_object_set_new(c, "blkd-mmap", json_pack("{sf}", "iops", 600.0));
+	v = figures_judge(c, &aim);
+	ATF_CHECK(v.known && v.met);
+	ATF_CHECK_STREQ("blkd-mmap", v.who);
+	/* Nor the other way round. */
+	ATF_CHECK(!figures_judge(c, &other).met);
+	json_decref(c);
+}
+
 ATF_TC_WITHOUT_HEAD(ratio__of_one_that_is_missing_is_none);
 ATF_TC_BODY(ratio__of_one_that_is_missing_is_none, tc)
 {
@@ -94,21 +113,29 @@ ATF_TC_BODY(judge__each_kind_of_aim, tc)
 {
 	json_t *c = cell(500e3, 400e3, 1000e3, 250e3);
 
-	judge(c, (struct cells_aim) { CELLS_KIOPS, 500, NULL }, true, true,
+	judge(c, (struct cells_aim) { CELLS_KIOPS, 500, NULL,
+		    false }, true, true,
 	    500);
-	judge(c, (struct cells_aim) { CELLS_KIOPS, 501, NULL }, true, false,
+	judge(c, (struct cells_aim) { CELLS_KIOPS, 501, NULL,
+		    false }, true, false,
 	    500);
-	judge(c, (struct cells_aim) { CELLS_OF_SUBJECT, .5, "loop" }, true,
+	judge(c, (struct cells_aim) { CELLS_OF_SUBJECT, .5, "loop",
+		    false }, true,
 	    true, .5);
-	judge(c, (struct cells_aim) { CELLS_OF_SUBJECT, .51, "loop" }, true,
+	judge(c, (struct cells_aim) { CELLS_OF_SUBJECT, .51, "loop",
+		    false }, true,
 	    false, .5);
-	judge(c, (struct cells_aim) { CELLS_OF_SUBJECT, 1, "fio" }, false,
+	judge(c, (struct cells_aim) { CELLS_OF_SUBJECT, 1, "fio",
+		    false }, false,
 	    false, 0);
-	judge(c, (struct cells_aim) { CELLS_OF_PEERS, 2, NULL }, true, true,
+	judge(c, (struct cells_aim) { CELLS_OF_PEERS, 2, NULL,
+		    false }, true, true,
 	    2);
-	judge(c, (struct cells_aim) { CELLS_CPU, 1.3, NULL }, true, true,
+	judge(c, (struct cells_aim) { CELLS_CPU, 1.3, NULL,
+		    false }, true, true,
 	    1.25);
-	judge(c, (struct cells_aim) { CELLS_CPU, 1.2, NULL }, true, false,
+	judge(c, (struct cells_aim) { CELLS_CPU, 1.2, NULL,
+		    false }, true, false,
 	    1.25);
 	json_decref(c);
 }
@@ -118,7 +145,8 @@ ATF_TC_BODY(judge__without_a_blkd_nothing_is_known, tc)
 {
 	json_t *c = json_pack("{s{sf}}", "loop", "iops", 1.0);
 
-	judge(c, (struct cells_aim) { CELLS_KIOPS, 1, NULL }, false, false, 0);
+	judge(c, (struct cells_aim) { CELLS_KIOPS, 1, NULL,
+		    false }, false, false, 0);
 	json_decref(c);
 }
 
@@ -167,6 +195,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, median__of_equal_runs_is_one_of_them);
 	ATF_TP_ADD_TC(tp, median__of_none_is_none);
 	ATF_TP_ADD_TC(tp, best__is_of_the_role_alone);
+	ATF_TP_ADD_TC(tp, aim__of_mmap_is_not_met_by_others);
 	ATF_TP_ADD_TC(tp, ratio__of_one_that_is_missing_is_none);
 	ATF_TP_ADD_TC(tp, judge__each_kind_of_aim);
 	ATF_TP_ADD_TC(tp, judge__without_a_blkd_nothing_is_known);

@@ -8,7 +8,8 @@
  *	peers -s [-p plot.svg] -o results.json
  *
  * Each round runs every subject once; a figure is the run with the median of
- * the rounds.  -R: in real time, as if the machine had nothing else to do.
+ * the rounds.  -R: in real time, as if the machine had nothing else to do; not
+ * on a disk, where kernel threads have part of the work.
  * Results of cells that are measured again replace the older ones in the
  * file; -s shows what is there and measures nothing.
  */

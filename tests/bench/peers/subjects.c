@@ -21,6 +21,7 @@ const struct subjects_row subjects[] = {
 	{ "blkd-sync", SUBJECTS_BLKD, SUBJECTS_BLKD_MMIO, "sync", false },
 	{ "blkd-uring", SUBJECTS_BLKD, SUBJECTS_BLKD_MMIO, "uring", false },
 	{ "blkd-auto", SUBJECTS_BLKD, SUBJECTS_BLKD_MMIO, "auto", false },
+	{ "blkd-mmap", SUBJECTS_MMAP, SUBJECTS_BLKD_MMIO, "mmap", false },
 	{ "blkd-vhost-sync", SUBJECTS_BLKD, SUBJECTS_BLKD_VHOST, "sync",
 	    false },
 	{ "blkd-vhost-uring", SUBJECTS_BLKD, SUBJECTS_BLKD_VHOST, "uring",
@@ -52,6 +53,8 @@ subjects_fits(const struct subjects_row *s, const struct cells_row *c)
 {
 	if (s->start == SUBJECTS_FIO)
 		return c->disk;
+	if (s->role == SUBJECTS_MMAP)
+		return !c->disk;
 	if (s->start != SUBJECTS_LOAD_LIMIT)
 		return true;
 	if (strcmp(s->how, "event") == 0)
@@ -82,11 +85,6 @@ static void
 add_fio(const struct cells_row *cell, const struct subjects_place *p,
     struct subjects_command *c)
 {
-	if (p->real_time) {
-		add(c, "chrt");
-		add(c, "-f");
-		add(c, "1");
-	}
 	add(c, "fio");
 	add(c, "--name=limit");
 	add(c, "--output-format=json");
@@ -154,7 +152,8 @@ add_load(const struct subjects_row *s, const struct cells_row *cell,
 	add(c, "-p%s", cell->write ? "write" : "read");
 	add(c, "-t%.3f", p->run_ms / 1e3);
 	add(c, "-u%.3f", p->warm_up_ms / 1e3);
-	if (p->real_time)
+	/* A disk's completions are the work of kernel threads. */
+	if (p->real_time && !cell->disk)
 		add(c, "-R");
 	if (cell->wait)
 		add(c, "-w");

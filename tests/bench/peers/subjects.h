@@ -9,7 +9,8 @@
 
 enum subjects_role {
 	SUBJECTS_LIMIT,		/* what nobody can beat */
-	SUBJECTS_BLKD,
+	SUBJECTS_BLKD,		/* as it comes */
+	SUBJECTS_MMAP,		/* blkd as one asks for it: copies */
 	SUBJECTS_PEER,
 };
 
