@@ -81,6 +81,7 @@ struct serve {
 	bool			 poisoned;
 	uint64_t		 wait_ns;	/* while stalled */
 	uint64_t		 logged_ns;
+	uint64_t		 gave_up_ns;	/* the same of give_up */
 };
 
 /* Returns 0, or -1 and errno.  The disk outlives it. */

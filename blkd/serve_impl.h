@@ -21,6 +21,8 @@ serve_count(struct serve *s, enum counter which, int64_t n)
 	counter_add(s->counters, which, n);
 }
 
+/* Once a second at most: when was it said, and may it be now? */
+bool	serve_may_say(struct serve *, uint64_t *said_ns);
 /* A request is answered with an I/O error: say so, once a second at most. */
 void	serve_complain(struct serve *, const char *what, int error);
 

@@ -45,16 +45,21 @@ serve_clock(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/*
- * Once a second at most: a disk that fails, fails often, and a guest can
- * make it.
- */
+/* A disk that fails, fails often, and a guest can make it. */
+bool
+serve_may_say(struct serve *s, uint64_t *said_ns)
+{
+	if (*said_ns != 0 && s->now_ns - *said_ns < LOG_EVERY_NS)
+		return false;
+	*said_ns = s->now_ns;
+	return true;
+}
+
 void
 serve_complain(struct serve *s, const char *what, int error)
 {
-	if (s->logged_ns != 0 && s->now_ns - s->logged_ns < LOG_EVERY_NS)
+	if (!serve_may_say(s, &s->logged_ns))
 		return;
-	s->logged_ns = s->now_ns;
 	log_warning("%s: %s: %s; the request is answered with an I/O error",
 	    s->disk->name, what, strerror(error));
 }

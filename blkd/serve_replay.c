@@ -56,13 +56,18 @@ has_disk_alone(struct serve *s)
 	return lone_may_run(lone, s->index);
 }
 
-/* In flight in too many deaths: the answer, instead of a run. */
+/*
+ * In flight in too many deaths: the answer, instead of a run.  A journal of a
+ * front-end's may say so of all requests, at each of its connections:
+ * `given_up` counts those of which no line tells.
+ */
 static enum gates_verdict
 give_up(struct serve *s, const struct request *r)
 {
-	log_warning("%s: a request of type %u for sector %ju was in flight in"
-	    " %u deaths: it is answered with an I/O error", s->disk->name,
-	    r->type, (uintmax_t)r->sector, DEATHS_MAX);
+	if (serve_may_say(s, &s->gave_up_ns))
+		log_warning("%s: a request of type %u for sector %ju was in"
+		    " flight in %u deaths: it is answered with an I/O error",
+		    s->disk->name, r->type, (uintmax_t)r->sector, DEATHS_MAX);
 	serve_count(s, COUNTER_GIVEN_UP, 1);
 	return GATES_IOERR;
 }

@@ -10,6 +10,7 @@
 
 #include <linux/virtio_blk.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -364,6 +365,61 @@ CASE(inflight__hostile_journal)
 	harness_free(&h);
 }
 
+static unsigned
+times_said(const char *what)
+{
+	static char text[1 << 20];
+	int fd = open(HARNESS_LOG, O_RDONLY | O_CLOEXEC);
+	unsigned times = 0;
+	const char *at;
+	ssize_t n;
+
+	ATF_REQUIRE(fd != -1);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	for (at = text; (at = strstr(at, what)) != NULL; at++)
+		times++;
+	return times;
+}
+
+/* A journal says what it likes of deaths, and brings no line for each. */
+CASE(inflight__journal_of_many_deaths)
+{
+	struct vhost_harness h;
+	struct state *s;
+	time_t began;
+	unsigned i;
+
+	(void)tc;
+	harness_make(&h);
+	harness_spawn(&h, NULL);
+	harness_connect(&h);
+	harness_negotiate(&h, HARNESS_FEATURES, VHOST_PROTOCOL_OFFERED);
+	harness_get_inflight(&h);
+	s = memfd_map(h.inflightfd, h.inflight.m_bytes, true);
+	ATF_REQUIRE(s != NULL);
+	for (i = 0; i < SLOTS; i++) {
+		ring_harness_request(&h.ring, i, VIRTIO_BLK_T_IN, i, 512);
+		ring_harness_offer(&h.ring, ring_harness_head(i));
+		s->queue[0].s_inflight[ring_harness_head(i)] =
+		    state_inflight_word(i + 1, 3, 1);
+	}
+	ring_harness_show(&h.ring);
+	s->queue[0].s_ready = 1;
+	began = time(NULL);
+	connect_again(&h);
+	ring_harness_wait_used(&h.ring, SLOTS);
+	for (i = 0; i < SLOTS; i++)
+		ATF_CHECK_EQ(VIRTIO_BLK_S_IOERR,
+		    ring_harness_status(&h.ring, i));
+	ATF_CHECK(times_said("in flight in 3 deaths") >= 1);
+	ATF_CHECK(times_said("in flight in 3 deaths") <=
+	    2 + (unsigned)(time(NULL) - began));
+	memfd_unmap(s, h.inflight.m_bytes);
+	harness_free(&h);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, kill__under_load_sync);
@@ -375,5 +431,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ring__stopped_under_load);
 	ATF_TP_ADD_TC(tp, memory__changes_under_load);
 	ATF_TP_ADD_TC(tp, inflight__hostile_journal);
+	ATF_TP_ADD_TC(tp, inflight__journal_of_many_deaths);
 	return atf_no_error();
 }
