@@ -191,7 +191,7 @@ blkdproc_go_live(struct blkdproc *p, uint16_t num, uint64_t features)
 		.used = DRIVERQ_USED_GPA,
 	};
 
-	return mmiodrv_go_live(p->mmio, features, &queue);
+	return mmiodrv_go_live(p->mmio, features, &queue, 1);
 }
 
 static void

@@ -12,16 +12,25 @@
 #include "tests/driver/driverq.h"
 
 void
+driverq_init_at(struct driverq *q, uint8_t *memory, unsigned index,
+    uint16_t num, bool event_idx, int kickfd)
+{
+	uint64_t gpa = index * DRIVERQ_NEXT_GPA;
+
+	*q = (struct driverq) {
+		.num = num, .event_idx = event_idx, .kickfd = kickfd,
+		.memory = memory, .gpa = gpa,
+		.desc = (void *)(memory + gpa + DRIVERQ_DESC_GPA),
+		.avail = (void *)(memory + gpa + DRIVERQ_AVAIL_GPA),
+		.used = (void *)(memory + gpa + DRIVERQ_USED_GPA),
+	};
+}
+
+void
 driverq_init(struct driverq *q, uint8_t *memory, uint16_t num, bool event_idx,
     int kickfd)
 {
-	*q = (struct driverq) {
-		.num = num, .event_idx = event_idx, .kickfd = kickfd,
-		.memory = memory,
-		.desc = (void *)(memory + DRIVERQ_DESC_GPA),
-		.avail = (void *)(memory + DRIVERQ_AVAIL_GPA),
-		.used = (void *)(memory + DRIVERQ_USED_GPA),
-	};
+	driverq_init_at(q, memory, 0, num, event_idx, kickfd);
 }
 
 static uint16_t *
@@ -37,9 +46,9 @@ used_event(const struct driverq *q)
 }
 
 static uint64_t
-header_of(unsigned slot)
+header_of(const struct driverq *q, unsigned slot)
 {
-	return DRIVERQ_HEADER_GPA + slot * UINT64_C(64);
+	return q->gpa + DRIVERQ_HEADER_GPA + slot * UINT64_C(64);
 }
 
 void
@@ -50,7 +59,7 @@ driverq_put(struct driverq *q, uint16_t head, unsigned slot,
 		.type = r->type, .sector = r->sector
 	};
 	bool in = r->type == VIRTIO_BLK_T_IN || r->type == VIRTIO_BLK_T_GET_ID;
-	uint64_t header_gpa = header_of(slot);
+	uint64_t header_gpa = header_of(q, slot);
 	struct vring_desc *d = &q->desc[head];
 
 	memcpy(q->memory + header_gpa, &header, sizeof(header));
@@ -70,7 +79,7 @@ driverq_put(struct driverq *q, uint16_t head, unsigned slot,
 uint8_t
 driverq_status(const struct driverq *q, unsigned slot)
 {
-	return shared_load(q->memory + header_of(slot) + DRIVERQ_STATUS);
+	return shared_load(q->memory + header_of(q, slot) + DRIVERQ_STATUS);
 }
 
 int

@@ -29,6 +29,8 @@
 #define DRIVERQ_HEADER_GPA	UINT64_C(0x40000)	/* 64 bytes a slot */
 #define DRIVERQ_STATUS		16	/* of those: as in Linux, behind it */
 #define DRIVERQ_DATA_GPA	(UINT64_C(16) << 20)
+/* All of these but the data, of a disk's second queue, third queue ... */
+#define DRIVERQ_NEXT_GPA	(UINT64_C(1) << 20)
 
 #define DRIVERQ_UNTOUCHED	0xaau	/* a status that nobody has written */
 
@@ -37,6 +39,7 @@ struct driverq {
 	bool			 event_idx;	/* negotiated */
 	int			 kickfd;	/* the caller's */
 	uint8_t			*memory;	/* of GPA 0 */
+	uint64_t		 gpa;		/* added to those above */
 	struct vring_desc	*desc;
 	struct vring_avail	*avail;
 	struct vring_used	*used;
@@ -56,6 +59,9 @@ struct driverq_request {
 /* `memory` is guest memory from GPA 0 to past the status bytes. */
 void	driverq_init(struct driverq *, uint8_t *memory, uint16_t num,
 	    bool event_idx, int kickfd);
+/* The same for a queue of several: of this index. */
+void	driverq_init_at(struct driverq *, uint8_t *memory, unsigned index,
+	    uint16_t num, bool event_idx, int kickfd);
 
 /*
  * Write header, status and descriptors (head, head + 1, head + 2) of a

@@ -75,9 +75,20 @@ mmiodrv_features(int channel, uint64_t *features)
 	return 0;
 }
 
-int
-mmiodrv_go_live(int channel, uint64_t features,
-    const struct mmiodrv_queue *queue)
+/* Offset and value, n of them. */
+static int
+write_all(int channel, const uint32_t (*writes)[2], size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (mmiodrv_write(channel, writes[i][0], writes[i][1]) == -1)
+			return -1;
+	return 0;
+}
+
+static int
+negotiate(int channel, uint64_t features)
 {
 	const uint32_t writes[][2] = {
 		{ VIRTIO_MMIO_STATUS, 0 },
@@ -88,21 +99,40 @@ mmiodrv_go_live(int channel, uint64_t features,
 		{ VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1 },
 		{ VIRTIO_MMIO_DRIVER_FEATURES, (uint32_t)(features >> 32) },
 		{ VIRTIO_MMIO_STATUS, 0xb },
-		{ VIRTIO_MMIO_QUEUE_SEL, 0 },
+	};
+
+	return write_all(channel, writes, sizeof(writes) / sizeof(writes[0]));
+}
+
+static int
+set_up_queue(int channel, uint32_t index, const struct mmiodrv_queue *queue)
+{
+	const uint32_t writes[][2] = {
+		{ VIRTIO_MMIO_QUEUE_SEL, index },
 		{ VIRTIO_MMIO_QUEUE_NUM, queue->num },
 		{ VIRTIO_MMIO_QUEUE_DESC_LOW, (uint32_t)queue->desc },
 		{ VIRTIO_MMIO_QUEUE_AVAIL_LOW, (uint32_t)queue->avail },
 		{ VIRTIO_MMIO_QUEUE_USED_LOW, (uint32_t)queue->used },
 		{ VIRTIO_MMIO_QUEUE_READY, 1 },
-		{ VIRTIO_MMIO_STATUS, MMIODRV_LIVE },
 	};
-	uint64_t status;
-	size_t i;
 
-	for (i = 0; i < sizeof(writes) / sizeof(writes[0]); i++)
-		if (mmiodrv_write(channel, writes[i][0], writes[i][1]) == -1)
+	return write_all(channel, writes, sizeof(writes) / sizeof(writes[0]));
+}
+
+int
+mmiodrv_go_live(int channel, uint64_t features,
+    const struct mmiodrv_queue *queue, unsigned n)
+{
+	uint64_t status;
+	unsigned i;
+
+	if (negotiate(channel, features) == -1)
+		return -1;
+	for (i = 0; i < n; i++)
+		if (set_up_queue(channel, i, &queue[i]) == -1)
 			return -1;
-	if (mmiodrv_read(channel, VIRTIO_MMIO_STATUS, 4, &status) == -1)
+	if (mmiodrv_write(channel, VIRTIO_MMIO_STATUS, MMIODRV_LIVE) == -1 ||
+	    mmiodrv_read(channel, VIRTIO_MMIO_STATUS, 4, &status) == -1)
 		return -1;
 	if (status == MMIODRV_LIVE)
 		return 0;

@@ -31,10 +31,10 @@ struct mmiodrv_queue {
 };
 
 /*
- * Reset, negotiate these features, queue 0, DRIVER_OK.  Returns 0, or -1 and
- * errno as above, or ENODEV where the status does not stick.
+ * Reset, negotiate these features, queue 0 to n - 1, DRIVER_OK.  Returns 0, or
+ * -1 and errno as above, or ENODEV where the status does not stick.
  */
 int	mmiodrv_go_live(int channel, uint64_t features,
-	    const struct mmiodrv_queue *);
+	    const struct mmiodrv_queue *, unsigned n);
 
 #endif /* DRIVER_MMIODRV_H */

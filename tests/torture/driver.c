@@ -10,22 +10,23 @@
  * what was issued before it, and at most what was issued until it ended.  An
  * engine that completes in any order may return what no later write, issued
  * alone and completed before the read was issued, has replaced: the floor.
+ * So may several queues, over which the requests are spread.
  * There a read that meets a write of the same block may also find a part of
  * it: the page cache does not keep them apart.
  */
 #include <linux/virtio_blk.h>
 #include <sys/eventfd.h>
 
+#include <assert.h>
 #include <err.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "proto/proto.h"
 #include "shm/gmem.h"
 #include "shm/shared.h"
 #include "tests/driver/block.h"
@@ -33,6 +34,10 @@
 #include "tests/torture/score.h"
 
 #define DESCS		(SCORE_QUEUE_SIZE / SCORE_DEPTH)	/* a slot */
+static_assert(PROTO_QUEUES_MAX * DRIVERQ_NEXT_GPA <= DRIVERQ_DATA_GPA,
+    "the rings lie below the data");
+static_assert(DRIVERQ_HEADER_GPA + SCORE_DEPTH * 64 <= DRIVERQ_NEXT_GPA,
+    "and the headers of a queue below the next one's");
 #define HOT		64u		/* sectors that are rewritten a lot */
 #define TOUCH_MAX	(UINT64_C(1) << 20)	/* bytes: size_max */
 #define WORDS		(BLOCK_BYTES / sizeof(uint64_t))
@@ -66,7 +71,7 @@ struct driver {
 	const struct driver_setup *setup;
 	struct score	*score;
 	struct gmem	*gmem;
-	struct driverq	 q;
+	struct driverq	 q[PROTO_QUEUES_MAX];
 	uint64_t	 seed;
 	uint64_t	 area;		/* bytes of data memory of a slot */
 	uint64_t	 touch_bytes;	/* of one request that touches */
@@ -76,24 +81,6 @@ struct driver {
 	struct block	*block;
 	struct slot	 slot[SCORE_DEPTH];
 };
-
-uint64_t
-score_clock(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
-void
-score_hurry(int priority)
-{
-	struct sched_param param = { .sched_priority = priority };
-
-	if (sched_setscheduler(0, SCHED_FIFO, &param) == -1)
-		err(1, "torture: real time");
-}
 
 static void
 add(uint64_t *counter, uint64_t n)
@@ -249,16 +236,25 @@ choose_touch(struct driver *d, struct slot *s, unsigned index)
 	    --s->touches * d->touch_bytes;
 }
 
+/* The slots take turns. */
+static struct driverq *
+queue_of(struct driver *d, unsigned index)
+{
+	return &d->q[index % d->setup->queues];
+}
+
 static void
 put(struct driver *d, unsigned index)
 {
 	struct slot *s = &d->slot[index];
+	unsigned queues = d->setup->queues;
 	const struct driverq_request r = {
 		.type = s->type, .sector = s->sector, .gpa = s->gpa,
 		.bytes = (uint32_t)s->bytes,
 	};
 
-	driverq_put(&d->q, (uint16_t)(index * DESCS), index, &r);
+	driverq_put(queue_of(d, index), (uint16_t)(index / queues * DESCS),
+	    index, &r);
 	s->busy = true;
 	s->number = shared_load(&d->score->issued);
 	add(&d->score->issued, 1);
@@ -269,8 +265,11 @@ put(struct driver *d, unsigned index)
 static void
 show(struct driver *d)
 {
-	if (driverq_show(&d->q) == -1)
-		err(1, "torture: kick");
+	unsigned i;
+
+	for (i = 0; i < d->setup->queues; i++)
+		if (driverq_show(&d->q[i]) == -1)
+			err(1, "torture: kick");
 }
 
 static void
@@ -310,13 +309,14 @@ is_poison(const struct driver *d, const struct slot *s)
 }
 
 static void
-complete(struct driver *d, uint32_t head)
+complete(struct driver *d, unsigned queue, uint32_t head)
 {
-	unsigned index = head / DESCS;
+	unsigned index = head / DESCS * d->setup->queues + queue;
 	struct slot *s = &d->slot[index];
 	bool ok;
 
-	if (head >= SCORE_QUEUE_SIZE || head % DESCS != 0 || !s->busy) {
+	if (head >= SCORE_QUEUE_SIZE || head % DESCS != 0 ||
+	    index >= SCORE_DEPTH || !s->busy) {
 		add(&d->score->duplicated, 1);
 		return;
 	}
@@ -324,7 +324,7 @@ complete(struct driver *d, uint32_t head)
 	d->in_flight--;
 	if (s->touching)
 		d->touches--;
-	ok = driverq_status(&d->q, index) == VIRTIO_BLK_S_OK;
+	ok = driverq_status(queue_of(d, index), index) == VIRTIO_BLK_S_OK;
 	if (!ok)
 		add(is_poison(d, s) ? &d->score->refused : &d->score->failed,
 		    1);
@@ -348,20 +348,12 @@ tell_oldest(struct driver *d)
 	shared_store(&d->score->oldest, oldest);
 }
 
-/* Returns whether there was something. */
-static bool
-reap(struct driver *d)
+/* Something has completed. */
+static void
+progress(struct driver *d)
 {
-	uint16_t n = driverq_ready(&d->q), i;
 	uint64_t now = score_clock(), gap;
 
-	if (n == 0)
-		return false;
-	if (n > d->in_flight) {
-		add(&d->score->duplicated, n - d->in_flight);
-		errx(1, "torture: used.idx is %u ahead, %u are in flight", n,
-		    d->in_flight);
-	}
 	gap = now - shared_load(&d->score->progress_ns);
 	if (gap > shared_load(&d->score->gap_ns))
 		shared_store(&d->score->gap_ns, gap);
@@ -369,9 +361,39 @@ reap(struct driver *d)
 	    shared_load(&d->score->oldest) < shared_load(&d->score->until))
 		shared_store(&d->score->outage_ns, gap);
 	shared_store(&d->score->progress_ns, now);
+}
+
+/* Returns how many there were. */
+static unsigned
+reap_queue(struct driver *d, unsigned queue)
+{
+	struct driverq *q = &d->q[queue];
+	uint16_t n = driverq_ready(q), i;
+
+	if (n == 0)
+		return 0;
+	if (n > d->in_flight) {
+		add(&d->score->duplicated, n - d->in_flight);
+		errx(1, "torture: used.idx is %u ahead, %u are in flight", n,
+		    d->in_flight);
+	}
+	progress(d);
 	for (i = 0; i < n; i++)
-		complete(d, driverq_take(&d->q));
+		complete(d, queue, driverq_take(q));
 	add(&d->score->done, n);
+	return n;
+}
+
+/* Returns whether there was something. */
+static bool
+reap(struct driver *d)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < d->setup->queues; i++)
+		n += reap_queue(d, i);
+	if (n == 0)
+		return false;
 	tell_oldest(d);
 	show(d);
 	return true;
@@ -446,6 +468,7 @@ int
 driver_run(const struct driver_setup *setup)
 {
 	struct driver *d = calloc(1, sizeof(*d));
+	unsigned i;
 
 	if (d == NULL || (d->block = calloc(setup->sectors,
 	    sizeof(*d->block))) == NULL)
@@ -458,8 +481,9 @@ driver_run(const struct driver_setup *setup)
 	d->area = (setup->memory - DRIVERQ_DATA_GPA) / setup->depth / 4096 *
 	    4096;
 	d->touch_bytes = TOUCH_MAX < d->area ? TOUCH_MAX : d->area;
-	driverq_init(&d->q, at(d, 0, DRIVERQ_DATA_GPA), SCORE_QUEUE_SIZE,
-	    false, setup->kick_fd);
+	for (i = 0; i < setup->queues; i++)
+		driverq_init_at(&d->q[i], at(d, 0, DRIVERQ_DATA_GPA), i,
+		    SCORE_QUEUE_SIZE, false, setup->kick_fd[i]);
 	run(d);
 	if (d->score->lost == 0)
 		check_image(d);

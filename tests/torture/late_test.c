@@ -223,7 +223,7 @@ go_live(struct world *w)
 	run_until(w, "READY", is_ready);
 	ATF_REQUIRE((w->channel = disk_take_channel(w->disk)) != -1);
 	ATF_REQUIRE_EQ(0, mmiodrv_go_live(w->channel,
-	    UINT64_C(1) << VIRTIO_F_VERSION_1, &queue));
+	    UINT64_C(1) << VIRTIO_F_VERSION_1, &queue, 1));
 	driverq_init(&w->q, gmem_at(w->gmem, 0, DRIVERQ_DATA_GPA), QUEUE_SIZE,
 	    false, w->part.kick_fd[0]);
 }

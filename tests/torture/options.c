@@ -16,7 +16,8 @@ usage(void)
 {
 	fprintf(stderr, "usage: torture [-dePrtUuvw] [-a again] [-b bytes]"
 	    " [-E engine]\n\t[-i image_mib] [-k kills] [-m memory_mib]"
-	    " [-q depth] [-S seed]\n\t[-s seconds] [-T threads] blkd image\n");
+	    " [-n queues] [-q depth]\n\t[-S seed] [-s seconds] [-T threads]"
+	    " blkd image\n");
 	exit(64);
 }
 
@@ -32,6 +33,95 @@ parse_engine(const char *name)
 	return (int)e;
 }
 
+/* Those without an argument; NULL: no such one. */
+static bool *
+find_flag(struct options *o, int c)
+{
+	const struct {
+		int	 c;
+		bool	*flag;
+	} row[] = {
+		{ 'd', &o->direct }, { 'e', &o->existing },
+		{ 'P', &o->poisoned }, { 'r', &o->hurry },
+		{ 't', &o->touch }, { 'U', &o->upgrade },
+		{ 'u', &o->unordered }, { 'v', &o->verbose },
+		{ 'w', &o->spare },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (row[i].c == c)
+			return row[i].flag;
+	return NULL;
+}
+
+/* A small number; NULL: it is none of those. */
+static unsigned *
+find_number(struct options *o, int c)
+{
+	const struct {
+		int		 c;
+		unsigned	*number;
+	} row[] = {
+		{ 'a', &o->again }, { 'k', &o->kills }, { 'n', &o->queues },
+		{ 'q', &o->depth }, { 's', &o->seconds },
+		{ 'T', &o->threads },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		if (row[i].c == c)
+			return row[i].number;
+	return NULL;
+}
+
+static void
+take(struct options *o, int c, const char *arg)
+{
+	unsigned *number = find_number(o, c);
+	bool *flag = find_flag(o, c);
+
+	if (flag != NULL) {
+		*flag = true;
+		return;
+	}
+	if (number != NULL) {
+		*number = (unsigned)strtoul(arg, NULL, 10);
+		return;
+	}
+	switch (c) {
+	case 'b':
+		o->block = strtoull(arg, NULL, 10);
+		break;
+	case 'E':
+		o->engine = parse_engine(arg);
+		break;
+	case 'i':
+		o->image = strtoull(arg, NULL, 10) << 20;
+		break;
+	case 'm':
+		o->memory = strtoull(arg, NULL, 10) << 20;
+		break;
+	case 'S':
+		o->seed = strtoull(arg, NULL, 10) | 1;
+		break;
+	default:
+		usage();
+	}
+}
+
+static bool
+is_sound(const struct options *o)
+{
+	return o->memory >= UINT64_C(32) << 20 &&
+	    o->threads <= PROTO_THREADS_MAX &&
+	    o->image >= UINT64_C(1) << 20 &&
+	    o->depth > 0 && o->depth <= SCORE_DEPTH &&
+	    o->queues > 0 && o->queues <= PROTO_QUEUES_MAX &&
+	    o->block % BLOCK_BYTES == 0 &&
+	    o->block <= SCORE_SECTORS * BLOCK_BYTES;
+}
+
 void
 options_parse(struct options *o, int argc, char **argv)
 {
@@ -40,80 +130,16 @@ options_parse(struct options *o, int argc, char **argv)
 	*o = (struct options) {
 		.kills = 500, .again = 1, .memory = UINT64_C(64) << 20,
 		.image = UINT64_C(4) << 20, .seed = score_clock() | 1,
-		.depth = SCORE_DEPTH,
+		.depth = SCORE_DEPTH, .queues = 1,
 	};
-	while ((c = getopt(argc, argv, "a:b:deE:i:k:m:Pq:rS:s:T:tUuvw")) != -1) {
-		switch (c) {
-		case 'a':
-			o->again = (unsigned)strtoul(optarg, NULL, 10);
-			break;
-		case 'b':
-			o->block = strtoull(optarg, NULL, 10);
-			break;
-		case 'd':
-			o->direct = true;
-			break;
-		case 'e':
-			o->existing = true;
-			break;
-		case 'E':
-			o->engine = parse_engine(optarg);
-			/* Only sync has one order. */
-			o->unordered |= o->engine != PROTO_ENGINE_SYNC;
-			break;
-		case 'i':
-			o->image = strtoull(optarg, NULL, 10) << 20;
-			break;
-		case 'k':
-			o->kills = (unsigned)strtoul(optarg, NULL, 10);
-			break;
-		case 'm':
-			o->memory = strtoull(optarg, NULL, 10) << 20;
-			break;
-		case 'P':
-			o->poisoned = true;
-			break;
-		case 'q':
-			o->depth = (unsigned)strtoul(optarg, NULL, 10);
-			break;
-		case 'r':
-			o->hurry = true;
-			break;
-		case 'S':
-			o->seed = strtoull(optarg, NULL, 10) | 1;
-			break;
-		case 's':
-			o->seconds = (unsigned)strtoul(optarg, NULL, 10);
-			break;
-		case 'T':
-			o->threads = (unsigned)strtoul(optarg, NULL, 10);
-			o->unordered |= o->threads > 0;
-			break;
-		case 't':
-			o->touch = true;
-			break;
-		case 'U':
-			o->upgrade = true;
-			break;
-		case 'u':
-			o->unordered = true;
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case 'w':
-			o->spare = true;
-			break;
-		default:
-			usage();
-		}
-	}
-	if (argc - optind != 2 || o->memory < UINT64_C(32) << 20 ||
-	    o->threads > PROTO_THREADS_MAX ||
-	    o->image < UINT64_C(1) << 20 || o->depth == 0 ||
-	    o->depth > SCORE_DEPTH || o->block % BLOCK_BYTES != 0 ||
-	    o->block > SCORE_SECTORS * BLOCK_BYTES)
+	while ((c = getopt(argc, argv,
+	    "a:b:deE:i:k:m:n:Pq:rS:s:T:tUuvw")) != -1)
+		take(o, c, optarg);
+	if (argc - optind != 2 || !is_sound(o))
 		usage();
+	/* Only sync has one order, in one thread, of one queue. */
+	o->unordered |= o->engine != PROTO_ENGINE_SYNC || o->threads > 0 ||
+	    o->queues > 1;
 	o->blkd = argv[optind];
 	o->path = argv[optind + 1];
 }

@@ -14,6 +14,7 @@ struct options {
 	uint64_t	image;		/* bytes */
 	uint64_t	seed;
 	unsigned	depth;		/* requests in flight */
+	unsigned	queues;		/* that they are spread over */
 	uint64_t	block;		/* bytes of each request; 0: any */
 	bool		touch;		/* all memory, before each kill */
 	bool		unordered;

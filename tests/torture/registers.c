@@ -10,6 +10,7 @@
 #include <linux/virtio_mmio.h>
 #include <stdint.h>
 
+#include "proto/proto.h"
 #include "tests/driver/driverq.h"
 #include "tests/driver/mmiodrv.h"
 #include "tests/torture/registers.h"
@@ -29,16 +30,24 @@ registers_lost_status(int channel)
 }
 
 void
-registers_go_live(int channel)
+registers_go_live(int channel, unsigned queues)
 {
-	const struct mmiodrv_queue queue = {
-		.num = SCORE_QUEUE_SIZE,
-		.desc = DRIVERQ_DESC_GPA,
-		.avail = DRIVERQ_AVAIL_GPA,
-		.used = DRIVERQ_USED_GPA,
-	};
+	struct mmiodrv_queue queue[PROTO_QUEUES_MAX];
+	uint64_t features = UINT64_C(1) << VIRTIO_F_VERSION_1 |
+	    UINT64_C(1) << VIRTIO_BLK_F_FLUSH, gpa;
+	unsigned i;
 
-	if (mmiodrv_go_live(channel, UINT64_C(1) << VIRTIO_F_VERSION_1 |
-	    UINT64_C(1) << VIRTIO_BLK_F_FLUSH, &queue) == -1)
+	for (i = 0; i < queues; i++) {
+		gpa = i * DRIVERQ_NEXT_GPA;
+		queue[i] = (struct mmiodrv_queue) {
+			.num = SCORE_QUEUE_SIZE,
+			.desc = gpa + DRIVERQ_DESC_GPA,
+			.avail = gpa + DRIVERQ_AVAIL_GPA,
+			.used = gpa + DRIVERQ_USED_GPA,
+		};
+	}
+	if (queues > 1)
+		features |= UINT64_C(1) << VIRTIO_BLK_F_MQ;
+	if (mmiodrv_go_live(channel, features, queue, queues) == -1)
 		err(1, "torture: blkd before the first kill");
 }

@@ -9,6 +9,6 @@
 bool	registers_lost_status(int channel);
 
 /* As a driver does, with the one queue. */
-void	registers_go_live(int channel);
+void	registers_go_live(int channel, unsigned queues);
 
 #endif /* TORTURE_REGISTERS_H */

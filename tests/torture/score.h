@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The queue; tests/driver/driverq.h says where it lies. */
+/* Each queue; tests/driver/driverq.h says where it lies. */
 #define SCORE_QUEUE_SIZE	512u
-#define SCORE_DEPTH		128u	/* requests in flight, at most */
+#define SCORE_DEPTH		128u	/* in flight in all, at most */
 #define SCORE_SECTORS		8u	/* of one request, at most */
 
 /* Each field has one writer; relaxed accesses, by shared.h. */
@@ -48,7 +48,8 @@ struct driver_setup {
 	struct score	*score;
 	int		 gmem_fd;
 	uint64_t	 memory;	/* bytes */
-	int		 kick_fd;
+	unsigned	 queues;	/* 1..PROTO_QUEUES_MAX */
+	const int	*kick_fd;	/* one a queue */
 	int		 irq_fd;
 	const char	*image;
 	uint64_t	 sectors;

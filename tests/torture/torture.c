@@ -86,7 +86,8 @@ start_driver(struct torture *t)
 		.score = t->score,
 		.gmem_fd = t->host.gmem_fd,
 		.memory = t->o.memory,
-		.kick_fd = part.kick_fd[0],
+		.queues = t->o.queues,
+		.kick_fd = part.kick_fd,
 		.irq_fd = part.irq_fd,
 		.image = t->o.path,
 		.sectors = t->o.image / BLOCK_BYTES,
@@ -284,7 +285,7 @@ on_ready(void *ctx, struct disk *disk)
 		close(t->channel);
 	t->channel = disk_take_channel(disk);
 	if (t->driver == 0 && !t->ending) {
-		registers_go_live(t->channel);
+		registers_go_live(t->channel, t->o.queues);
 		start_driver(t);
 	} else
 		t->respawns++;
@@ -370,7 +371,7 @@ make(struct torture *t)
 	t->timer = evtimer_new(t->base, on_timer, t);
 	make_image(&t->o);
 	t->conf = (struct conf_disk) {
-		.name = "torture", .queues = 1,
+		.name = "torture", .queues = t->o.queues,
 		.queue_size = SCORE_QUEUE_SIZE, .block_size = 512,
 		.direct = t->o.direct,
 		.engine = t->o.engine,
@@ -398,7 +399,8 @@ make(struct torture *t)
 	if (disk_new(&t->host, &t->conf, 0, &t->disk) != EXITCODE_NONE)
 		errx(1, "torture: no disk");
 	disk_describe(t->disk, &part);
-	t->state = state_map_readonly(part.state_fd, 1, SCORE_QUEUE_SIZE);
+	t->state = state_map_readonly(part.state_fd, t->o.queues,
+	    SCORE_QUEUE_SIZE);
 	if (t->state == NULL)
 		err(1, "torture: state");
 }
@@ -431,7 +433,13 @@ print_times(const struct torture *t, const char *name, uint64_t *sample)
 static uint64_t
 counted(const struct torture *t, enum counter which)
 {
-	return shared_load(&t->state->queue[0].s_counters.s_value[which]);
+	uint64_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < t->o.queues; i++)
+		sum += shared_load(
+		    &t->state->queue[i].s_counters.s_value[which]);
+	return sum;
 }
 
 /* Returns the exit status. */

@@ -16,6 +16,16 @@ kill__at_random_instants_body()
 	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
 }
 
+# Several queues, each of which recovers on its own.
+atf_test_case kill__several_queues
+kill__several_queues_body()
+{
+	atf_check -o save:out -e save:err \
+	    "$torture" -n 4 -k 100 -s 60 "$blkd" image
+	cat out
+	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
+}
+
 # Nothing is lost in a stop either, and no request is run twice for it.
 atf_test_case upgrade__under_load
 upgrade__under_load_body()
@@ -85,6 +95,18 @@ poison__spares_its_neighbours_body()
 	poisoned=$VMMD_BUILDDIR/tests/torture/poisoned
 	atf_check -o save:out -e save:err \
 	    "$torture" -P -k 1 -s 5 "$poisoned" image
+	cat out
+	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
+	atf_check -o not-match:'poisonous 0,' cat out
+}
+
+# Nor of those that were in flight in other queues.
+atf_test_case poison__spares_other_queues
+poison__spares_other_queues_body()
+{
+	poisoned=$VMMD_BUILDDIR/tests/torture/poisoned
+	atf_check -o save:out -e save:err \
+	    "$torture" -P -n 4 -k 1 -s 5 "$poisoned" image
 	cat out
 	atf_check -o match:'lost 0, duplicated 0, corrupt 0, failed 0' cat out
 	atf_check -o not-match:'poisonous 0,' cat out
@@ -258,7 +280,9 @@ atf_init_test_cases()
 	atf_add_test_case kill__uring_on_the_page_cache
 	atf_add_test_case kill__uring_past_the_page_cache
 	atf_add_test_case kill__at_random_instants
+	atf_add_test_case kill__several_queues
 	atf_add_test_case kill__again_and_again
 	atf_add_test_case kill__again_and_again_uring
 	atf_add_test_case poison__spares_its_neighbours
+	atf_add_test_case poison__spares_other_queues
 }
