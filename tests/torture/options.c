@@ -16,7 +16,7 @@ usage(void)
 {
 	fprintf(stderr, "usage: torture [-dePrtUuvw] [-a again] [-b bytes]"
 	    " [-E engine]\n\t[-i image_mib] [-k kills] [-m memory_mib]"
-	    " [-n queues] [-q depth]\n\t[-S seed] [-s seconds] [-T threads]"
+	    " [-n queues] [-O p50_us,p99_us]\n\t[-q depth] [-S seed] [-s seconds] [-T threads]"
 	    " blkd image\n");
 	exit(64);
 }
@@ -102,6 +102,10 @@ take(struct options *o, int c, const char *arg)
 	case 'm':
 		o->memory = strtoull(arg, NULL, 10) << 20;
 		break;
+	case 'O':
+		if (!outage_parse(&o->aim, arg))
+			usage();
+		break;
 	case 'S':
 		o->seed = strtoull(arg, NULL, 10) | 1;
 		break;
@@ -133,7 +137,7 @@ options_parse(struct options *o, int argc, char **argv)
 		.depth = SCORE_DEPTH, .queues = 1,
 	};
 	while ((c = getopt(argc, argv,
-	    "a:b:deE:i:k:m:n:Pq:rS:s:T:tUuvw")) != -1)
+	    "a:b:deE:i:k:m:n:O:Pq:rS:s:T:tUuvw")) != -1)
 		take(o, c, optarg);
 	if (argc - optind != 2 || !is_sound(o))
 		usage();

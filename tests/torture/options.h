@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/torture/outage.h"
+
 struct options {
 	unsigned	kills;
 	unsigned	again;		/* before the guest has gone on */
@@ -26,6 +28,7 @@ struct options {
 	bool		hurry;		/* in real time: as if nothing else ran */
 	bool		spare;		/* a kill waits for the next spare */
 	bool		poisoned;	/* blkd dies of some writes: poison.c */
+	struct outage_aim aim;		/* exceeded: it fails */
 	bool		verbose;
 	const char	*path;
 	const char	*blkd;

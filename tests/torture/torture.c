@@ -8,7 +8,8 @@
  * process is left out, registers are written from here (registers.c).
  *
  * Prints one line; exits 1 if anything was lost, duplicated or corrupt, or
- * failed for another reason than that it was in flight in three deaths.
+ * failed for another reason than that it was in flight in three deaths; or,
+ * with -O, if the outage was longer than that.
  */
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -30,6 +31,7 @@
 #include "shm/state.h"
 #include "tests/driver/block.h"
 #include "tests/torture/options.h"
+#include "tests/torture/outage.h"
 #include "tests/torture/registers.h"
 #include "tests/torture/score.h"
 #include "util/log.h"
@@ -405,31 +407,6 @@ make(struct torture *t)
 		err(1, "torture: state");
 }
 
-static int
-by_size(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static double
-percentile(const struct torture *t, const uint64_t *sorted, unsigned percent)
-{
-	if (t->nsamples == 0)
-		return 0;
-	return (double)sorted[(t->nsamples - 1) * percent / 100] / 1e6;
-}
-
-static void
-print_times(const struct torture *t, const char *name, uint64_t *sample)
-{
-	qsort(sample, t->nsamples, sizeof(*sample), by_size);
-	printf(", %s ms: p50 %.3f p99 %.3f max %.3f", name,
-	    percentile(t, sample, 50), percentile(t, sample, 99),
-	    percentile(t, sample, 100));
-}
-
 static uint64_t
 counted(const struct torture *t, enum counter which)
 {
@@ -442,6 +419,31 @@ counted(const struct torture *t, enum counter which)
 	return sum;
 }
 
+/* Was it as it has to be?  Says what was not, beside what was printed. */
+static bool
+judge(const struct torture *t, uint64_t replayed, uint64_t given_up)
+{
+	const struct score *s = t->score;
+	/* Those that were run in three deaths may fail: we have seen to it. */
+	bool killed_thrice = t->o.again > 1 || t->o.poisoned;
+
+	if (t->broken || s->lost + s->duplicated + s->corrupt > 0 ||
+	    s->failed + s->refused > given_up)
+		return false;
+	if (given_up > 0 && !killed_thrice) {
+		puts("a request was given up, and was not killed thrice");
+		return false;
+	}
+	/* A few at a time are in its hands only rarely. */
+	if (t->kills > 10 && replayed == 0 && !t->o.upgrade &&
+	    t->o.depth == SCORE_DEPTH) {
+		puts("nothing was replayed: the kills came too late");
+		return false;
+	}
+	return !t->o.aim.stated || outage_meets(t->sample, t->nsamples,
+	    &t->o.aim);
+}
+
 /* Returns the exit status. */
 static int
 report(struct torture *t)
@@ -449,8 +451,6 @@ report(struct torture *t)
 	const struct score *s = t->score;
 	uint64_t replayed = counted(t, COUNTER_REPLAYED);
 	uint64_t given_up = counted(t, COUNTER_GIVEN_UP);
-	/* Those that were run in three deaths may fail: we have seen to it. */
-	bool killed_thrice = t->o.again > 1 || t->o.poisoned;
 
 	printf("kills %u, respawns %u, killed before the guest went on %u,"
 	    " requests %llu, replayed %llu, lost %llu, duplicated %llu,"
@@ -460,24 +460,11 @@ report(struct torture *t)
 	    (unsigned long long)s->duplicated, (unsigned long long)s->corrupt,
 	    (unsigned long long)s->failed, (unsigned long long)s->refused,
 	    (unsigned long long)given_up);
-	print_times(t, "outage", t->sample);
-	print_times(t, "longest wait in the 20 ms from it", t->wide);
+	outage_print("outage", t->sample, t->nsamples);
+	outage_print("longest wait in the 20 ms from it", t->wide,
+	    t->nsamples);
 	putchar('\n');
-	if (t->broken || s->lost + s->duplicated + s->corrupt > 0)
-		return 1;
-	if (s->failed + s->refused > given_up)
-		return 1;
-	if (given_up > 0 && !killed_thrice) {
-		puts("a request was given up, and was not killed thrice");
-		return 1;
-	}
-	/* A few at a time are in its hands only rarely. */
-	if (t->kills > 10 && replayed == 0 && !t->o.upgrade &&
-	    t->o.depth == SCORE_DEPTH) {
-		puts("nothing was replayed: the kills came too late");
-		return 1;
-	}
-	return 0;
+	return judge(t, replayed, given_up) ? 0 : 1;
 }
 
 static void
