@@ -13,8 +13,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include <bsd/libutil.h>
-
+#include "blkd/limits.h"
 #include "blkd/options.h"
 #include "blkd/seccomp_table.h"
 #include "util/sandbox.h"
@@ -35,9 +34,8 @@ usage(void)
 	fprintf(stderr,
 	    "usage: blkd -f file [-DRTV] [-b block-size] [-c cpu,...]"
 	    " [-e engine]\n"
-	    "            [-g gid] [-i serial] [-l limit=n,...] [-m mode]"
-	    " [-n name]\n"
-	    "            [-p poll-us] [-Q queues] [-q queue-size] [-s socket]\n"
+	    "            [-g gid] [-i serial] [-L file | -l limit=n,...]\n"
+	    "            [-m mode] [-n name] [-p poll-us] [-Q queues] [-q queue-size] [-s socket]\n"
 	    "            [-t threads[,slow-us]] [-u uid] [-x strict|best-effort]"
 	    "\n"
 	    "       blkd [-TV] [-g gid] [-r rings,size] [-t threads] [-u uid]\n"
@@ -114,26 +112,22 @@ parse_cpus(struct options *o, char *s)
 static void
 parse_limits(struct options *o, char *s)
 {
-	char *const names[] = { (char[]){ "iops" },
-	    (char[]){ "iops-burst" }, (char[]){ "bps" },
-	    (char[]){ "bps-burst" }, (char[]){ "iops-size" }, NULL };
-	uint64_t *const field[] = { &o->limits.ops.rate,
-	    &o->limits.ops.burst, &o->limits.bytes.rate,
-	    &o->limits.bytes.burst, &o->limits.iops_size };
-	const char *why;
-	char *value, *word = s;
-	int i;
+	char why[LIMITS_WHY];
 
-	while (*s != '\0') {
-		word = s;
-		i = getsubopt(&s, names, &value);
-		if (i == -1 || value == NULL ||
-		    expand_number(value, field[i]) == -1)
-			errx(EX_USAGE, "-l %s: must be iops, iops-burst, bps,"
-			    " bps-burst or iops-size with a number", word);
-	}
-	if ((why = throttle_check(&o->limits)) != NULL)
+	if (limits_parse(s, &o->limits, why) == -1)
 		errx(EX_USAGE, "-l: %s", why);
+	o->limited = true;
+}
+
+static void
+read_limits(struct options *o)
+{
+	char why[LIMITS_WHY];
+
+	if (o->limited)
+		errx(EX_USAGE, "-l and -L exclude each other");
+	if (limits_read(o->limits_file, &o->limits, why) == -1)
+		errx(EX_USAGE, "-L %s: %s", o->limits_file, why);
 }
 
 static void
@@ -274,6 +268,9 @@ set(struct options *o, int c, char *arg)
 	case 'l':
 		parse_limits(o, arg);
 		break;
+	case 'L':
+		o->limits_file = arg;
+		break;
 	case 'p':
 		o->poll_us = (uint32_t)number('p', arg, 0, PROTO_POLL_US_MAX);
 		break;
@@ -319,6 +316,8 @@ complete(struct options *o)
 		return;
 	if (o->socket != NULL && o->fd != -1)
 		errx(EX_USAGE, "-s and --fd exclude each other");
+	if (o->limits_file != NULL)
+		read_limits(o);
 	if (o->name[0] != '\0')
 		return;
 	base = strrchr(o->file, '/');
@@ -326,7 +325,7 @@ complete(struct options *o)
 	snprintf(o->name, sizeof(o->name), "%s", base);
 }
 
-static const char options[] = "b:c:De:f:g:i:l:m:n:p:Q:q:Rr:s:Tt:u:Vx:";
+static const char options[] = "b:c:De:f:g:i:L:l:m:n:p:Q:q:Rr:s:Tt:u:Vx:";
 
 void
 options_parse(int argc, char **argv, struct options *o)

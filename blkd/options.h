@@ -48,6 +48,8 @@ struct options {
 	char			 name[PROTO_NAME_MAX];
 	uint8_t			 serial[PROTO_SERIAL_SIZE];
 	struct throttle_limits	 limits;
+	bool			 limited;	/* by -l */
+	const char		*limits_file;	/* -L, or NULL */
 };
 
 /* What it says about itself ends the program; so does a mistake. */

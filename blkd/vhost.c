@@ -12,12 +12,16 @@
 #include <string.h>
 
 #include "blkd/disk.h"
+#include "blkd/limiter.h"
+#include "blkd/queue.h"
+#include "blkd/throttle.h"
 #include "blkd/vhost_fault.h"
 #include "blkd/vhost_impl.h"
 #include "shm/gmem.h"
 #include "shm/shared.h"
 #include "shm/state.h"
 #include "util/fd.h"
+#include "util/log.h"
 
 /* So many messages, then others have their turn. */
 #define MESSAGES_MAX	32
@@ -341,6 +345,22 @@ vhost_connect(struct vhost *v, int fd)
 {
 	vhost_conn_open(&v->conn, fd);
 	vhost_log_line(v, LOG_LEVEL_INFO, "a front-end has connected");
+}
+
+/* --- limits ------------------------------------------------------------- */
+
+void
+vhost_limit(struct vhost *v, const struct throttle_limits *l)
+{
+	unsigned i;
+
+	limiter_set(v->disk->limiter, l);
+	for (i = 0; i < v->disk->queues; i++)
+		queue_nudge(v->ring[i].queue);
+	log_info("%s: limits: iops=%ju,iops-burst=%ju,bps=%ju,bps-burst=%ju,"
+	    "iops-size=%ju", v->disk->name, (uintmax_t)l->ops.rate,
+	    (uintmax_t)l->ops.burst, (uintmax_t)l->bytes.rate,
+	    (uintmax_t)l->bytes.burst, (uintmax_t)l->iops_size);
 }
 
 /* --- making ------------------------------------------------------------- */

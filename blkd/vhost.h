@@ -28,6 +28,7 @@
 #include <stdbool.h>
 
 struct disk;
+struct throttle_limits;
 struct vhost;
 
 /*
@@ -57,6 +58,9 @@ void		 vhost_on_patience(struct vhost *);
 
 /* The file may have another size: take it, and tell the front-end. */
 void		 vhost_resize(struct vhost *);
+
+/* Other limits (checked) from now on; what waits asks again. */
+void		 vhost_limit(struct vhost *, const struct throttle_limits *);
 
 /* Say how much was left out of the log, if anything was. */
 void		 vhost_log_catch_up(struct vhost *);

@@ -393,7 +393,7 @@ lines_of_log(void)
 	return lines;
 }
 
-/* Who comes and goes in a loop does not fill it; what is not there is counted. */
+/* Who comes and goes does not fill it; what is not there is counted. */
 CASE(log__of_a_front_end_in_a_loop)
 {
 	struct vhost_harness h;

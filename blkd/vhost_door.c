@@ -18,6 +18,7 @@
 
 #include "blkd/backing.h"
 #include "blkd/disk.h"
+#include "blkd/throttle.h"
 #include "blkd/vhost.h"
 #include "blkd/vhost_door.h"
 #include "shm/shared.h"
@@ -79,6 +80,18 @@ hear(const struct vhost_door *d, char what)
 	}
 }
 
+/* The parent writes all of it at once. */
+static bool
+hear_limits(const struct vhost_door *d)
+{
+	struct throttle_limits limits;
+
+	if (read(d->parentfd, &limits, sizeof(limits)) != sizeof(limits))
+		return true;
+	vhost_limit(d->vhost, &limits);
+	return false;
+}
+
 static bool
 hear_parent(const struct vhost_door *d)
 {
@@ -87,7 +100,7 @@ hear_parent(const struct vhost_door *d)
 	/* Its end is the end. */
 	if (read(d->parentfd, &what, sizeof(what)) == -1 && errno == EINTR)
 		return false;
-	return hear(d, what);
+	return what == VHOST_DOOR_LIMITS ? hear_limits(d) : hear(d, what);
 }
 
 static bool

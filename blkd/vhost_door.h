@@ -16,6 +16,7 @@ struct vhost;
 #define VHOST_DOOR_END		'e'	/* as its end does */
 #define VHOST_DOOR_STATS	's'
 #define VHOST_DOOR_RESIZE	'r'	/* it may write so much now */
+#define VHOST_DOOR_LIMITS	'l'	/* struct throttle_limits follows */
 
 struct vhost_door {
 	struct disk	*disk;

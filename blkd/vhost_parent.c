@@ -18,6 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "blkd/limits.h"
 #include "blkd/options.h"
 #include "blkd/vhost_door.h"
 #include "blkd/vhost_listen.h"
@@ -160,6 +161,29 @@ resize(const struct parent *p, pid_t pid)
 	tell(p, VHOST_DOOR_RESIZE);
 }
 
+/* --- other limits ------------------------------------------------------- */
+
+/* What cannot be read, or is wrong, changes nothing. */
+static void
+limit(const struct parent *p)
+{
+	const struct options *o = p->options;
+	struct throttle_limits limits;
+	char why[LIMITS_WHY], message[1 + sizeof(limits)];
+
+	if (o->limits_file == NULL)
+		return;
+	if (limits_read(o->limits_file, &limits, why) == -1) {
+		log_error("%s: %s: %s: the limits stay as they are", o->name,
+		    o->limits_file, why);
+		return;
+	}
+	/* In one piece: a pipe keeps what is so short together. */
+	message[0] = VHOST_DOOR_LIMITS;
+	memcpy(message + 1, &limits, sizeof(limits));
+	(void)!write(p->pipe[1], message, sizeof(message));
+}
+
 /* --- signals ------------------------------------------------------------ */
 
 static int
@@ -172,9 +196,10 @@ wait_for_child(const struct parent *p, pid_t pid, const sigset_t *signals)
 			continue;
 		if (signo == SIGUSR1)
 			tell(p, VHOST_DOOR_STATS);
-		else if (signo == SIGHUP)
+		else if (signo == SIGHUP) {
+			limit(p);
 			resize(p, pid);
-		else if (signo != SIGCHLD)
+		} else if (signo != SIGCHLD)
 			tell(p, VHOST_DOOR_END);
 		else if (waitpid(pid, &status, WNOHANG) == pid)
 			break;

@@ -8,11 +8,13 @@
 #include <linux/virtio_blk.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "blkd/vhost_harness.h"
+#include "shm/shared.h"
 
 #define CASE(name)				\
 	ATF_TC_WITHOUT_HEAD(name);		\
@@ -82,6 +84,95 @@ CASE(options__limits)
 	harness_free(&h);
 }
 
+#define LIMITS_FILE	"limits"
+
+/* As an editor does it: another file takes its place. */
+static void
+write_limits(const char *text)
+{
+	FILE *f = fopen("limits.new", "we");
+
+	ATF_REQUIRE(f != NULL);
+	ATF_REQUIRE(fputs(text, f) >= 0);
+	ATF_REQUIRE(fclose(f) == 0);
+	ATF_REQUIRE(rename("limits.new", LIMITS_FILE) == 0);
+}
+
+/* The first one runs into debt, so that the next has hours to wait. */
+static void
+wait_for_hours(struct vhost_harness *h)
+{
+	ring_harness_request(&h->ring, 0, VIRTIO_BLK_T_IN, 0, 4096);
+	ATF_REQUIRE_EQ(VIRTIO_BLK_S_OK, ring_harness_run(&h->ring, 0, NULL));
+	ring_harness_request(&h->ring, 1, VIRTIO_BLK_T_IN, 0, 512);
+	ring_harness_offer(&h->ring, ring_harness_head(1));
+	ring_harness_kick(&h->ring);
+	while (!harness_has_said("throttled_now=1")) {
+		ATF_REQUIRE(kill(h->pid, SIGUSR1) == 0);
+		harness_wait_said("statistics:");
+	}
+}
+
+CASE(limits__of_a_file_change_on_sighup)
+{
+	static const char *const more[] = { "-L", LIMITS_FILE, NULL };
+	struct vhost_harness h;
+
+	(void)tc;
+	harness_make(&h);
+	write_limits("# very slow\nbps=1\n");
+	harness_spawn(&h, more);
+	harness_go_live(&h);
+	wait_for_hours(&h);
+	/* What is wrong, or not there, changes nothing. */
+	write_limits("bps=fast");
+	ATF_REQUIRE(kill(h.pid, SIGHUP) == 0);
+	harness_wait_said("bps=fast: must be");
+	ATF_REQUIRE(unlink(LIMITS_FILE) == 0);
+	ATF_REQUIRE(kill(h.pid, SIGHUP) == 0);
+	harness_wait_said("cannot read");
+	ATF_CHECK(!harness_has_said("limits: iops="));
+	ATF_CHECK_EQ(1, shared_load(&h.ring.used->g_idx));
+	/* What waits goes on at once. */
+	write_limits("iops=100000\n");
+	ATF_REQUIRE(kill(h.pid, SIGHUP) == 0);
+	ring_harness_wait_used(&h.ring, 1);
+	ATF_CHECK_EQ(VIRTIO_BLK_S_OK, ring_harness_status(&h.ring, 1));
+	harness_wait_said("limits: iops=100000,");
+	harness_free(&h);
+}
+
+CASE(limits__file_that_is_wrong_at_the_start)
+{
+	static const struct {
+		const char	*text;
+		const char	*more[5];
+		const char	*why;
+	} bad[] = {
+		{ "what=1", { "-L", LIMITS_FILE, NULL }, "what=1: must be" },
+		{ "", { "-L", "nowhere", NULL }, "nowhere: cannot read" },
+		{ "", { "-L", LIMITS_FILE, "-l", "iops=5", NULL },
+		    "exclude each other" },
+	};
+	struct vhost_harness h;
+	int status;
+	size_t i;
+
+	(void)tc;
+	harness_make(&h);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		write_limits(bad[i].text);
+		h.pid = fork();
+		ATF_REQUIRE(h.pid != -1);
+		if (h.pid == 0)
+			harness_exec(&h, bad[i].more);
+		status = harness_wait(&h);
+		ATF_CHECK_EQ(EX_USAGE, WEXITSTATUS(status));
+		ATF_CHECK(harness_has_said(bad[i].why));
+	}
+	harness_free(&h);
+}
+
 CASE(image__is_locked)
 {
 	struct vhost_harness h, other;
@@ -140,6 +231,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, end__sigterm_flushes_and_removes_the_socket);
 	ATF_TP_ADD_TC(tp, options__read_only_and_serial);
 	ATF_TP_ADD_TC(tp, options__limits);
+	ATF_TP_ADD_TC(tp, limits__of_a_file_change_on_sighup);
+	ATF_TP_ADD_TC(tp, limits__file_that_is_wrong_at_the_start);
 	ATF_TP_ADD_TC(tp, image__is_locked);
 	ATF_TP_ADD_TC(tp, stats__by_signal);
 	ATF_TP_ADD_TC(tp, signals__sighup_does_not_end_it);
