@@ -213,6 +213,30 @@ CASE(memory__shrinks_elsewhere)
 
 /* --- inflight ----------------------------------------------------------- */
 
+/*
+ * Guest addresses are aligned, and the memory behind them is not: no ring is
+ * read there.
+ */
+CASE(memory__at_an_odd_offset)
+{
+	struct vhost_mem_table t = { .m_regions = 1 };
+	struct vhost_harness h;
+
+	(void)tc;
+	start(&h);
+	connect_and_negotiate(&h);
+	harness_region(&h, &t.m_region[0]);
+	t.m_region[0].m_bytes -= 4096;
+	t.m_region[0].m_offset = 1;
+	harness_send(&h, VHOST_SET_MEM_TABLE, &t,
+	    offsetof(struct vhost_mem_table, m_region[1]), &h.ring.gmemfd, 1);
+	harness_ring(&h, 0, 0);
+	harness_sync(&h);
+	ATF_CHECK(harness_has_said("ring 0 is not served: its size or its"
+	    " addresses"));
+	harness_free(&h);
+}
+
 CASE(inflight__is_checked)
 {
 	struct vhost_inflight i;
@@ -267,6 +291,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, memory__slots);
 	ATF_TP_ADD_TC(tp, memory__shrinks_under_the_rings);
 	ATF_TP_ADD_TC(tp, memory__shrinks_elsewhere);
+	ATF_TP_ADD_TC(tp, memory__at_an_odd_offset);
 	ATF_TP_ADD_TC(tp, inflight__is_checked);
 	return atf_no_error();
 }

@@ -15,9 +15,10 @@
 static void *
 map_ring(const struct gmem *g, uint64_t gpa, uint64_t bytes, uint64_t align)
 {
-	if (gpa % align != 0)
-		return NULL;
-	return gmem_at(g, gpa, bytes);
+	void *p = gpa % align == 0 ? gmem_at(g, gpa, bytes) : NULL;
+
+	/* Behind an aligned address a front-end may have put an odd one. */
+	return (uintptr_t)p % align == 0 ? p : NULL;
 }
 
 int
