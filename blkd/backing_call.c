@@ -3,6 +3,7 @@
  * Data to and from the backing file.  Runs in blkd, queue threads and their
  * pools; trusts its arguments.  Tests put calls that fail in its place.
  */
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include <unistd.h>
@@ -32,4 +33,13 @@ ssize_t
 backing_call_pwritev(int fd, const struct iovec *iov, int n, off_t offset)
 {
 	return syscall(SYS_pwritev, fd, iov, (long)n, offset, 0L);
+}
+
+int
+backing_call_range(int fd, unsigned long request, uint64_t offset,
+    uint64_t bytes)
+{
+	uint64_t range[2] = { offset, bytes };
+
+	return ioctl(fd, request, range);
 }

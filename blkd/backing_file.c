@@ -420,15 +420,26 @@ allocate(const struct backing *b, int mode, uint64_t offset, uint64_t bytes)
 	return r;
 }
 
+/* The same of a block device. */
+static int
+call_device(const struct backing *b, unsigned long request, uint64_t offset,
+    uint64_t bytes)
+{
+	int r;
+
+	do {
+		r = backing_call_range(b->fd, request, offset, bytes);
+	} while (r == -1 && errno == EINTR);
+	return r;
+}
+
 static int
 give_up(const struct backing *b, uint64_t offset, uint64_t bytes)
 {
-	uint64_t range[2] = { offset, bytes };
-
 	if (!b->device)
 		return allocate(b, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		    offset, bytes);
-	if (ioctl(b->fd, BLKDISCARD, range) == 0)
+	if (call_device(b, BLKDISCARD, offset, bytes) == 0)
 		return 0;
 	/* Blocks smaller than the device's: a discard is only a hint. */
 	return errno == EINVAL ? 0 : -1;
@@ -470,12 +481,10 @@ static int
 zero_blocks(const struct backing *b, uint64_t offset, uint64_t bytes,
     bool unmap)
 {
-	uint64_t range[2] = { offset, bytes };
-
 	if (unmap && allocate(b, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 	    offset, bytes) == 0)
 		return 0;
-	if (b->device && ioctl(b->fd, BLKZEROOUT, range) == 0)
+	if (b->device && call_device(b, BLKZEROOUT, offset, bytes) == 0)
 		return 0;
 	if (!b->device && allocate(b,
 	    FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, bytes) == 0)

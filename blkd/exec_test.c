@@ -88,6 +88,15 @@ backing_call_pwrite(int fd, const void *buf, size_t bytes, off_t offset)
 }
 
 int
+backing_call_range(int fd, unsigned long request, uint64_t offset,
+    uint64_t bytes)
+{
+	uint64_t range[2] = { offset, bytes };
+
+	return fails() ? -1 : (int)syscall(SYS_ioctl, fd, request, range);
+}
+
+int
 fdatasync(int fd)
 {
 	(void)fd;

@@ -2,12 +2,15 @@
 /* Calls on the backing that fail on purpose.  Tests alone; any thread. */
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <linux/fs.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fiu-control.h>
 #include <fiu.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,9 +31,12 @@ static const struct {
 
 static const char *const calls[] = {
 	"preadv", "pwritev", "fdatasync", "fallocate", "io_uring",
+	"BLKDISCARD", "BLKZEROOUT",
 };
+#define NCALLS	(sizeof(calls) / sizeof(calls[0]))
 
-static unsigned struck[FAIL_CALL_KINDS];
+static unsigned struck[NCALLS][FAIL_CALL_KINDS];
+static unsigned pool_calls;
 static unsigned active;		/* kinds */
 static size_t align = 1;
 
@@ -40,7 +46,7 @@ fail_call_enable(unsigned which, float probability)
 	char name[64];
 	size_t i, k;
 
-	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+	for (i = 0; i < NCALLS; i++)
 		for (k = 0; k < FAIL_CALL_KINDS; k++) {
 			if ((which >> k & 1) == 0)
 				continue;
@@ -64,12 +70,55 @@ fail_call_align(size_t bytes)
 unsigned
 fail_call_struck(unsigned which)
 {
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < NCALLS; i++)
+		n += fail_call_struck_in(calls[i], which);
+	return n;
+}
+
+static size_t
+index_of(const char *call)
+{
+	size_t i = 0;
+
+	while (i + 1 < NCALLS && strcmp(calls[i], call) != 0)
+		i++;
+	return i;
+}
+
+unsigned
+fail_call_struck_in(const char *call, unsigned which)
+{
+	size_t i = index_of(call);
 	unsigned k, n = 0;
 
 	for (k = 0; k < FAIL_CALL_KINDS; k++)
 		if (which >> k & 1)
-			n += __atomic_load_n(&struck[k], __ATOMIC_ACQUIRE);
+			n += __atomic_load_n(&struck[i][k], __ATOMIC_ACQUIRE);
 	return n;
+}
+
+unsigned
+fail_call_pool(void)
+{
+	return __atomic_load_n(&pool_calls, __ATOMIC_ACQUIRE);
+}
+
+/* By the name that pool.c gives: q0w1. */
+static void
+note_thread(void)
+{
+	static __thread enum { UNKNOWN, POOL, OTHER } whose;
+	char name[32];
+
+	if (whose == UNKNOWN)
+		whose = pthread_getname_np(pthread_self(), name,
+		    sizeof(name)) == 0 && name[0] == 'q' &&
+		    strchr(name, 'w') != NULL ? POOL : OTHER;
+	if (whose == POOL)
+		__atomic_fetch_add(&pool_calls, 1, __ATOMIC_RELEASE);
 }
 
 /* Which kind of failure this call has; FAIL_CALL_KINDS: none. */
@@ -79,6 +128,7 @@ ask(const char *call, unsigned possible)
 	char name[64];
 	unsigned k;
 
+	note_thread();
 	for (k = 0; k < FAIL_CALL_KINDS; k++) {
 		if ((possible & active) >> k == 0)
 			return FAIL_CALL_KINDS;
@@ -87,7 +137,7 @@ ask(const char *call, unsigned possible)
 		snprintf(name, sizeof(name), "%s/%s", call, kinds[k].name);
 		if (fiu_fail(name) == 0)
 			continue;
-		__atomic_fetch_add(&struck[k], 1, __ATOMIC_RELEASE);
+		__atomic_fetch_add(&struck[index_of(call)][k], 1, __ATOMIC_RELEASE);
 		errno = kinds[k].error;
 		return k;
 	}
@@ -172,6 +222,18 @@ fallocate(int fd, int mode, off_t offset, off_t bytes)
 	if (ask("fallocate", ~(1u << FAIL_CALL_SHORT)) != FAIL_CALL_KINDS)
 		return -1;
 	return (int)syscall(SYS_fallocate, fd, mode, offset, bytes);
+}
+
+int
+backing_call_range(int fd, unsigned long request, uint64_t offset,
+    uint64_t bytes)
+{
+	uint64_t range[2] = { offset, bytes };
+
+	if (ask(request == BLKDISCARD ? "BLKDISCARD" : "BLKZEROOUT",
+	    ~(1u << FAIL_CALL_SHORT)) != FAIL_CALL_KINDS)
+		return -1;
+	return (int)syscall(SYS_ioctl, fd, request, range);
 }
 
 unsigned

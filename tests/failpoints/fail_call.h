@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Calls on the backing that fail on purpose (libfiu), in place of libc's,
- * linked before it: preadv, pwritev, fdatasync and fallocate.  Each kind of
- * failure of each call is a point of its own, "pwritev/EIO".  Tests alone.
+ * linked before it: preadv, pwritev, fdatasync, fallocate and the ioctls of
+ * ranges (BLKDISCARD, BLKZEROOUT).  Each kind of failure of each call is a
+ * point of its own, "pwritev/EIO".  Tests alone.
  */
 #ifndef FAILPOINTS_FAIL_CALL_H
 #define FAILPOINTS_FAIL_CALL_H
@@ -39,5 +40,10 @@ int		 fail_call_result(int result);
 
 /* How often calls have failed in these kinds; any thread. */
 unsigned	 fail_call_struck(unsigned kinds);
+/* The same of one call: "BLKDISCARD". */
+unsigned	 fail_call_struck_in(const char *call, unsigned kinds);
+
+/* How many calls were made by threads of pools (pool.h); any thread. */
+unsigned	 fail_call_pool(void);
 
 #endif /* FAILPOINTS_FAIL_CALL_H */

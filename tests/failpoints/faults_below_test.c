@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Faults below a disk: of every call on the backing, one in a hundred fails
- * with EIO, ENOSPC or EINTR, or does only a part.  A driver on a real queue
- * thread keeps for each sector what it may hold: what was said to be written
- * is there, what was said to have failed may be, a read that succeeded tells
- * the truth, nothing hangs, and the counters add up.
+ * Faults below a disk, by the queue thread, the threads of a pool and the
+ * ring, on a file and on a block device: of every call on the backing, one in
+ * a hundred fails with EIO, ENOSPC or EINTR, or does only a part.  A driver
+ * on a real queue thread keeps for each sector what it may hold: what was
+ * said to be written is there, what was said to have failed may be, a read
+ * that succeeded tells the truth, nothing hangs, and the counters add up.
  */
+#include <sys/ioctl.h>
+
 #include <atf-c.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <fiu.h>
+#include <linux/loop.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +33,7 @@
 #define WORDS		(512 / sizeof(uint32_t))
 #define MAY_MAX		6u
 #define ALL		(FAIL_CALL_HARD | FAIL_CALL_SOFT)
+#define THREADS		4u	/* of a pool, and every operation is slow */
 
 #define FEATURES	(RING_FEATURES | \
 	RING_FEATURE(VIRTIO_BLK_F_DISCARD) | \
@@ -211,32 +217,89 @@ run_batch(void)
 
 /* --- the disk ------------------------------------------------------------- */
 
-static void
-make(const struct engine_ops *engine, bool direct)
+/* What is below, and who carries it out. */
+struct trial {
+	const struct engine_ops	*engine;
+	unsigned		 kinds;		/* of failures */
+	bool			 direct;
+	bool			 device;	/* a block device */
+	unsigned		 threads;	/* of a pool; 0: none */
+};
+
+/*
+ * A loop device over the file, its path in `path`, of `size`.  It goes with
+ * its last descriptor, of which the first is returned.
+ */
+static int
+make_device(int file, char *path, size_t size)
 {
-	char path[] = "backing.XXXXXX";
+	struct loop_config config = {
+		.fd = (uint32_t)file,
+		.info = { .lo_flags = LO_FLAGS_AUTOCLEAR },
+	};
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	int fd, tries;
+
+	if (control == -1)
+		atf_tc_skip("/dev/loop-control: %s", strerror(errno));
+	/* Another process may take the free one first. */
+	for (tries = 0; tries < 100; tries++) {
+		snprintf(path, size, "/dev/loop%d", ioctl(control,
+		    LOOP_CTL_GET_FREE));
+		if ((fd = open(path, O_RDWR | O_CLOEXEC)) == -1)
+			atf_tc_skip("%s: %s", path, strerror(errno));
+		if (ioctl(fd, LOOP_CONFIGURE, &config) == 0) {
+			close(control);
+			return fd;
+		}
+		ATF_REQUIRE_EQ(EBUSY, errno);
+		close(fd);
+	}
+	atf_tc_fail("no loop device is free for long");
+}
+
+/* A new file, or a device over it; the harness looks at what is kept. */
+static int
+make_below(const struct trial *t)
+{
+	char path[32] = "backing.XXXXXX", file[32];
+	int fd, flags = O_RDWR | O_CLOEXEC | (t->direct ? O_DIRECT : 0);
+
+	ATF_REQUIRE((fd = mkstemp(path)) != -1);
+	ATF_REQUIRE(ftruncate(fd, SECTORS * 512) == 0);
+	memcpy(file, path, sizeof(file));
+	if (t->device)
+		d.h.backingfd = make_device(fd, path, sizeof(path));
+	else
+		d.h.backingfd = open(path, O_RDWR | O_CLOEXEC);
+	close(fd);
+	if ((fd = open(path, flags)) == -1)
+		atf_tc_skip("no O_DIRECT here");
+	unlink(file);
+	return fd;
+}
+
+static void
+make(const struct trial *t)
+{
+	const struct engine_ops *engine = t->engine;
 	unsigned i;
 	int fd;
 
 	ring_harness_make(&d.h, QUEUE, FEATURES);
 	d.h.disk.engine = engine;
+	d.h.disk.threads = t->threads;
+	d.h.disk.slow_us = 0;
 	d.h.disk.uring = engine == &engine_uring ? uring_make(1, QUEUE) : NULL;
 	if (d.h.disk.uring != NULL && uring_error(d.h.disk.uring) != 0)
 		atf_tc_skip("io_uring: %s",
 		    strerror(uring_error(d.h.disk.uring)));
 	backing_close(d.h.disk.backing);
-	ATF_REQUIRE((fd = mkstemp(path)) != -1);
-	ATF_REQUIRE(ftruncate(fd, SECTORS * 512) == 0);
-	d.h.backingfd = open(path, O_RDWR | O_CLOEXEC);
-	close(fd);
-	fd = open(path, O_RDWR | O_CLOEXEC | (direct ? O_DIRECT : 0));
-	if (fd == -1)
-		atf_tc_skip("no O_DIRECT here");
-	unlink(path);
+	fd = make_below(t);
 	d.h.disk.sectors = SECTORS;
 	d.h.disk.backing = backing_open(fd, false, 512);
 	ATF_REQUIRE(d.h.disk.backing != NULL);
-	fail_call_align(direct ? 4096 : sizeof(uint32_t));
+	fail_call_align(t->direct ? 4096 : sizeof(uint32_t));
 	for (i = 0; i < SECTORS; i++)
 		is_now(&d.sector[i], 0);
 }
@@ -272,83 +335,101 @@ check_file(void)
 	}
 }
 
+/*
+ * One failure is one request: none is tried again, none is hidden.  But a
+ * range that the ring cannot zero is tried by other ways.
+ */
 static void
-run(const struct engine_ops *engine, bool direct, unsigned kinds)
+check_failures(const struct trial *t)
+{
+	unsigned hard = fail_call_struck(FAIL_CALL_HARD);
+
+	printf("%llu answered OK, %llu with an error; calls that failed: "
+	    "%u softly, %u hard; %u calls by threads of a pool\n",
+	    (unsigned long long)d.ok, (unsigned long long)d.failed,
+	    fail_call_struck(FAIL_CALL_SOFT), hard, fail_call_pool());
+	ATF_CHECK(fail_call_struck(t->kinds & FAIL_CALL_SOFT) > 50);
+	if (t->engine == &engine_uring)
+		ATF_CHECK(d.failed <= hard);
+	else
+		ATF_CHECK_EQ(hard, d.failed);
+	ATF_CHECK_EQ((t->kinds & FAIL_CALL_HARD) != 0, d.failed > 50);
+	/* The ring has its own way to devices, and seldom needs another. */
+	if (t->device && t->engine == &engine_sync) {
+		ATF_CHECK(fail_call_struck_in("BLKDISCARD", t->kinds) > 5);
+		ATF_CHECK(fail_call_struck_in("BLKZEROOUT", t->kinds) > 5);
+	}
+	/* What comes alone may be carried out by the queue thread. */
+	if (t->threads > 0)
+		ATF_CHECK(fail_call_pool() > (d.ok + d.failed) * 3 / 4);
+	else
+		ATF_CHECK_EQ(0, fail_call_pool());
+}
+
+static void
+run(const struct trial *t)
 {
 	unsigned i;
 
 	ATF_REQUIRE_EQ(0, fiu_init(0));
 	srandom(1);
-	make(engine, direct);
+	make(t);
 	ATF_REQUIRE_EQ(0, ring_harness_start(&d.h, false));
-	fail_call_enable(kinds, 0.01f);
-	for (i = 0; i < ROUNDS / (direct ? 4 : 1); i++)
+	fail_call_enable(t->kinds, 0.01f);
+	for (i = 0; i < ROUNDS / (t->direct || t->device ? 4 : 1); i++)
 		run_batch();
-	fail_call_enable(kinds, 0);
+	fail_call_enable(t->kinds, 0);
 	check_file();
 	check_counters();
-	printf("%llu answered OK, %llu with an error; calls that failed: "
-	    "%u softly, %u hard\n", (unsigned long long)d.ok,
-	    (unsigned long long)d.failed, fail_call_struck(FAIL_CALL_SOFT),
-	    fail_call_struck(FAIL_CALL_HARD));
-	ATF_CHECK(fail_call_struck(kinds & FAIL_CALL_SOFT) > 50);
-	/*
-	 * One failure is one request: none is tried again, none is hidden.
-	 * But a range that the ring cannot zero is tried by other ways.
-	 */
-	if (engine == &engine_uring)
-		ATF_CHECK(d.failed <= fail_call_struck(FAIL_CALL_HARD));
-	else
-		ATF_CHECK_EQ(fail_call_struck(FAIL_CALL_HARD), d.failed);
-	ATF_CHECK_EQ((kinds & FAIL_CALL_HARD) != 0, d.failed > 50);
+	check_failures(t);
 	ring_harness_stop(&d.h);
 	uring_free(d.h.disk.uring);
 	ring_harness_free(&d.h);
 }
 
-ATF_TC_WITHOUT_HEAD(sync__every_kind);
-ATF_TC_BODY(sync__every_kind, tc)
-{
-	run(&engine_sync, false, ALL);
+#define CASE(name, by, fail, ...)					\
+ATF_TC_WITHOUT_HEAD(name);						\
+ATF_TC_BODY(name, tc)							\
+{									\
+	const struct trial t = {					\
+		.engine = &engine_##by, .kinds = fail, ##__VA_ARGS__	\
+	};								\
+									\
+	(void)tc;							\
+	run(&t);							\
 }
 
-ATF_TC_WITHOUT_HEAD(sync__soft_ones_are_not_seen);
-ATF_TC_BODY(sync__soft_ones_are_not_seen, tc)
-{
-	run(&engine_sync, false, FAIL_CALL_SOFT);
-}
-
-ATF_TC_WITHOUT_HEAD(sync__direct);
-ATF_TC_BODY(sync__direct, tc)
-{
-	run(&engine_sync, true, ALL);
-}
-
-ATF_TC_WITHOUT_HEAD(uring__every_kind);
-ATF_TC_BODY(uring__every_kind, tc)
-{
-	run(&engine_uring, false, ALL);
-}
-
-ATF_TC_WITHOUT_HEAD(uring__soft_ones_are_not_seen);
-ATF_TC_BODY(uring__soft_ones_are_not_seen, tc)
-{
-	run(&engine_uring, false, FAIL_CALL_SOFT);
-}
-
-ATF_TC_WITHOUT_HEAD(uring__direct);
-ATF_TC_BODY(uring__direct, tc)
-{
-	run(&engine_uring, true, ALL);
-}
+CASE(sync__every_kind, sync, ALL)
+CASE(sync__soft_ones_are_not_seen, sync, FAIL_CALL_SOFT)
+CASE(sync__direct, sync, ALL, .direct = true)
+CASE(sync__device, sync, ALL, .device = true)
+CASE(sync__device_soft_ones, sync, FAIL_CALL_SOFT, .device = true)
+CASE(sync__threads, sync, ALL, .threads = THREADS)
+CASE(sync__threads_soft_ones, sync, FAIL_CALL_SOFT,
+    .threads = THREADS)
+CASE(sync__threads_direct, sync, ALL, .direct = true,
+    .threads = THREADS)
+CASE(sync__threads_device, sync, ALL, .device = true,
+    .threads = THREADS)
+CASE(uring__every_kind, uring, ALL)
+CASE(uring__soft_ones_are_not_seen, uring, FAIL_CALL_SOFT)
+CASE(uring__direct, uring, ALL, .direct = true)
+CASE(uring__device, uring, ALL, .device = true)
 
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, sync__every_kind);
 	ATF_TP_ADD_TC(tp, sync__soft_ones_are_not_seen);
 	ATF_TP_ADD_TC(tp, sync__direct);
+	ATF_TP_ADD_TC(tp, sync__device);
+	ATF_TP_ADD_TC(tp, sync__device_soft_ones);
+	ATF_TP_ADD_TC(tp, sync__threads);
+	ATF_TP_ADD_TC(tp, sync__threads_soft_ones);
+	ATF_TP_ADD_TC(tp, sync__threads_direct);
+	ATF_TP_ADD_TC(tp, sync__threads_device);
 	ATF_TP_ADD_TC(tp, uring__every_kind);
 	ATF_TP_ADD_TC(tp, uring__soft_ones_are_not_seen);
 	ATF_TP_ADD_TC(tp, uring__direct);
+	ATF_TP_ADD_TC(tp, uring__device);
 	return atf_no_error();
 }

@@ -3,6 +3,7 @@
  * A blkd that dies of a write to the start of its disk: in place of the
  * calls of blkd/backing_call.c, linked before them.  Tests only.
  */
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include <unistd.h>
@@ -37,4 +38,13 @@ backing_call_pwritev(int fd, const struct iovec *iov, int n, off_t offset)
 	if (offset < POISON_BYTES)
 		__builtin_trap();
 	return syscall(SYS_pwritev, fd, iov, (long)n, offset, 0L);
+}
+
+int
+backing_call_range(int fd, unsigned long request, uint64_t offset,
+    uint64_t bytes)
+{
+	uint64_t range[2] = { offset, bytes };
+
+	return ioctl(fd, request, range);
 }
