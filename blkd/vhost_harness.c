@@ -112,8 +112,8 @@ harness_exec(const struct vhost_harness *h, const char *const *more)
 	size_t n = 2;
 	int log;
 
-	snprintf(path, sizeof(path), "%s/blkd/blkd",
-	    build != NULL ? build : ".");
+	snprintf(path, sizeof(path), "%s/%s", build != NULL ? build : ".",
+	    h->program != NULL ? h->program : "blkd/blkd");
 	/* The descriptor is opened anew, by whoever may look at us. */
 	snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)getppid(),
 	    h->ring.backingfd);

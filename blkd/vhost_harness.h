@@ -28,6 +28,7 @@
 struct vhost_harness {
 	struct ring_harness	 ring;
 	pid_t			 pid;		/* 0: none */
+	const char		*program;	/* NULL: blkd/blkd */
 	int			 listenfd;	/* -1: blkd makes its socket */
 	bool			 activated;	/* listenfd: not by --fd */
 	bool			 no_socket;	/* not a word about it */
