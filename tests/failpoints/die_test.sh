@@ -70,9 +70,10 @@ is_past()
 	[ "$(answered)" -gt "$1" ]
 }
 
+disk_keys=
 guest()
 {
-	vmmd_disk vda 8M
+	vmmd_disk vda 8M $disk_keys
 	vmmd_start "$kernel" -m 64M -o mmio-cmdline=yes -a "$@"
 }
 
@@ -100,6 +101,47 @@ die__while_serving_body()
 		for when in before after; do
 			[ $point/$when != interrupt/after ] || continue
 			kill_at $point/$when 40
+		done
+	done
+	vmmd_moves vda
+	atf_check_equal $deaths "$(vmmd_stat vda respawns)"
+	atf_check_equal 0 "$(vmmd_stat vda io_errors)"
+	atf_check_equal 17 $deaths
+	vmmd_stop
+	vmmd_console >console
+	atf_check -s exit:1 grep -E "failed|IOERR|wrong" console
+}
+
+# turns: how often the threads for slow I/O of the disk have been woken.
+turns()
+{
+	for task in /proc/"$(vmmd_pid vda)"/task/*; do
+		case $(cat "$task/comm") in
+		q0w*)	sed -n 's/^voluntary_ctxt_switches:.//p' \
+			    "$task/status" ;;
+		esac
+	done | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# turn_past N
+turn_past()
+{
+	[ "$(turns)" -gt "$1" ]
+}
+
+# Every request is carried out by threads beside the queue's.
+vmmd_test_case die__with_threads
+die__with_threads_body()
+{
+	mortal
+	disk_keys="engine=sync threads=4 slow-us=0"
+	guest "test=loop count=0 progress=50 timeout=20000"
+	vmmd_expect "guest: loop at"
+	for point in $serving; do
+		for when in before after; do
+			[ $point/$when != interrupt/after ] || continue
+			kill_at $point/$when 40
+			vmmd_until 20 turn_past $(($(turns) + 50))
 		done
 	done
 	vmmd_moves vda
@@ -198,8 +240,9 @@ product__has_no_points_body()
 
 atf_init_test_cases()
 {
-	for c in die__while_serving die__in_recovery die__while_throttled \
-	    die__in_reset soft__is_not_seen product__has_no_points; do
+	for c in die__while_serving die__with_threads die__in_recovery \
+	    die__while_throttled die__in_reset soft__is_not_seen \
+	    product__has_no_points; do
 		atf_add_test_case $c
 	done
 }

@@ -37,6 +37,7 @@ static const char *const calls[] = {
 
 static unsigned struck[NCALLS][FAIL_CALL_KINDS];
 static unsigned pool_calls;
+static bool counting;		/* those */
 static unsigned active;		/* kinds */
 static size_t align = 1;
 
@@ -100,6 +101,12 @@ fail_call_struck_in(const char *call, unsigned which)
 	return n;
 }
 
+void
+fail_call_count_pool(void)
+{
+	counting = true;
+}
+
 unsigned
 fail_call_pool(void)
 {
@@ -113,6 +120,8 @@ note_thread(void)
 	static __thread enum { UNKNOWN, POOL, OTHER } whose;
 	char name[32];
 
+	if (!counting)
+		return;
 	if (whose == UNKNOWN)
 		whose = pthread_getname_np(pthread_self(), name,
 		    sizeof(name)) == 0 && name[0] == 'q' &&

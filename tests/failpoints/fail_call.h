@@ -43,7 +43,11 @@ unsigned	 fail_call_struck(unsigned kinds);
 /* The same of one call: "BLKDISCARD". */
 unsigned	 fail_call_struck_in(const char *call, unsigned kinds);
 
-/* How many calls were made by threads of pools (pool.h); any thread. */
+/*
+ * How many calls were made by threads of pools (pool.h), from the call of
+ * fail_call_count_pool on; any thread.  No sandbox lets them ask their names.
+ */
+void		 fail_call_count_pool(void);
 unsigned	 fail_call_pool(void);
 
 #endif /* FAILPOINTS_FAIL_CALL_H */

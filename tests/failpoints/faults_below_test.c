@@ -374,6 +374,7 @@ run(const struct trial *t)
 	ATF_REQUIRE_EQ(0, fiu_init(0));
 	srandom(1);
 	make(t);
+	fail_call_count_pool();
 	ATF_REQUIRE_EQ(0, ring_harness_start(&d.h, false));
 	fail_call_enable(t->kinds, 0.01f);
 	for (i = 0; i < ROUNDS / (t->direct || t->device ? 4 : 1); i++)
