@@ -328,6 +328,9 @@ EACH(engine__error_is_told, FILE_BYTES)
 	struct engine_op op = { .type = ENGINE_READ, .offset = 0,
 	    .bytes = BLOCK, .iov = &iov, .niov = 1 };
 
+	/* It is no system call that looks: engine_mmap_test has its errors. */
+	if (w->ops == &engine_mmap)
+		return;
 	run(w, &op);
 	ATF_CHECK_EQ(EFAULT, op.error);
 }

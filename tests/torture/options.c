@@ -141,9 +141,9 @@ options_parse(struct options *o, int argc, char **argv)
 		take(o, c, optarg);
 	if (argc - optind != 2 || !is_sound(o))
 		usage();
-	/* Only sync has one order, in one thread, of one queue. */
-	o->unordered |= o->engine != PROTO_ENGINE_SYNC || o->threads > 0 ||
-	    o->queues > 1;
+	/* Only sync and mmap have one order, in one thread, of one queue. */
+	o->unordered |= (o->engine != PROTO_ENGINE_SYNC &&
+	    o->engine != PROTO_ENGINE_MMAP) || o->threads > 0 || o->queues > 1;
 	o->blkd = argv[optind];
 	o->path = argv[optind + 1];
 }
