@@ -23,6 +23,7 @@
 #include "blkd/engine.h"
 #include "blkd/fence.h"
 #include "blkd/pool.h"
+#include "shm/shared.h"
 #include "shm/state.h"
 #include "util/log.h"
 
@@ -33,6 +34,8 @@ struct worker {
 	unsigned		 index;
 	pthread_t		 thread;
 	struct fence		*fence;	/* its own; before `up` */
+	uint64_t		*beat;	/* in the state */
+	uint64_t		 beats;	/* so far */
 };
 
 struct pool {
@@ -72,16 +75,28 @@ now(void)
 
 /* --- a thread of the pool ------------------------------------------------ */
 
+/* What the thread does from now on, for who watches: state.h. */
+static void
+beat(struct worker *w, enum state_beat what)
+{
+	w->beats++;
+	if (w->beat != NULL)
+		shared_store(w->beat, w->beats << STATE_BEAT_BITS | what);
+}
+
 /* The next one; NULL: there will be none. */
 static struct engine_op *
-next(struct pool *p)
+next(struct worker *w)
 {
+	struct pool *p = w->pool;
 	struct engine_op *op;
 
 	pthread_mutex_lock(&p->lock);
 	while (p->todo == NULL && !p->quit) {
 		p->idle++;
+		beat(w, STATE_BEAT_ASLEEP);
 		pthread_cond_wait(&p->work, &p->lock);
+		beat(w, STATE_BEAT_RUNS);
 		p->idle--;
 	}
 	if ((op = p->todo) != NULL && (p->todo = op->next) == NULL)
@@ -124,10 +139,12 @@ worker_main(void *arg)
 		log_warning("%s: no fence, so no threads for slow I/O: %s",
 		    name, strerror(errno));
 	sem_post(&p->up);
-	while ((op = next(p)) != NULL) {
+	while ((op = next(w)) != NULL) {
 		began = now();
+		beat(w, STATE_BEAT_IN_IO);
 		op->error = p->setup.run(p->setup.backing, op) == -1 ?
 		    errno : 0;
+		beat(w, STATE_BEAT_RUNS);
 		op->took_ns = now() - began;
 		give(p, op);
 	}
@@ -248,6 +265,8 @@ pool_start(struct pool *p)
 	while (p->nworkers < p->setup.threads && error == 0) {
 		w = &p->worker[p->nworkers];
 		*w = (struct worker) { .pool = p, .index = p->nworkers };
+		if (p->setup.fence != NULL)
+			w->beat = &p->setup.fence[w->index].s_beat;
 		error = pthread_create(&w->thread, &attr, worker_main, w);
 		p->nworkers += error == 0;
 	}

@@ -229,6 +229,43 @@ CASE(pool__fences_are_held_from_the_first_work_on)
 		    shared_load(&fence[i].s_futex));
 }
 
+static void
+await_beat(const struct state_fence *fence, enum state_beat what)
+{
+	time_t end = time(NULL) + PATIENCE_S;
+	enum state_beat now;
+
+	while ((now = state_beat_what(shared_load(&fence->s_beat))) != what) {
+		ATF_REQUIRE_MSG(time(NULL) <= end, "beat %d, not %d", now,
+		    what);
+		sched_yield();
+	}
+}
+
+/* Who watches sees each step: that it is in I/O, and that it ended. */
+CASE(pool__beats)
+{
+	struct state_fence fence = { .s_futex = 0 };
+	struct engine_op op[3];
+	struct pool *p = make(1, &fence);
+	uint64_t before = 0, now;
+	unsigned i;
+
+	(void)tc;
+	for (i = 0; i < 2; i++) {
+		hand(p, op, i, 1);
+		await_under_way(1);
+		now = shared_load(&fence.s_beat);
+		ATF_CHECK_EQ(STATE_BEAT_IN_IO, state_beat_what(now));
+		ATF_CHECK(now > before);
+		before = now;
+		open_gates(i, 1);
+		ATF_CHECK_EQ(&op[i], await(p));
+		await_beat(&fence, STATE_BEAT_ASLEEP);
+	}
+	pool_free(p);
+}
+
 CASE(pool__free_finishes_what_it_has)
 {
 	struct engine_op op[OPS + 1];
@@ -281,6 +318,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, pool__finished_first_given_back_first);
 	ATF_TP_ADD_TC(tp, pool__error_is_told);
 	ATF_TP_ADD_TC(tp, pool__readable_from_finish_to_take);
+	ATF_TP_ADD_TC(tp, pool__beats);
 	ATF_TP_ADD_TC(tp, pool__fences_are_held_from_the_first_work_on);
 	ATF_TP_ADD_TC(tp, pool__free_finishes_what_it_has);
 	ATF_TP_ADD_TC(tp, pool__each_is_given_back_once);

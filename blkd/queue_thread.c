@@ -321,9 +321,11 @@ queue_hold(struct queue *q)
 
 	/* A predecessor's is no longer true. */
 	serve_beat(&q->serve, STATE_BEAT_ASLEEP);
-	/* Nor are the fences of threads that have nothing to do yet. */
-	for (i = 0; i < STATE_THREADS_MAX; i++)
+	/* Nor are those and the fences of threads without work so far. */
+	for (i = 0; i < STATE_THREADS_MAX; i++) {
 		shared_store(&state->thread_fence[q->index][i].s_futex, 0);
+		shared_store(&state->thread_fence[q->index][i].s_beat, 0);
+	}
 	fence_take(q->fence);
 }
 

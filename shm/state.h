@@ -104,9 +104,9 @@ state_publish_word(uint16_t old_idx, uint16_t new_idx, int pending)
  *	63                 2 1  0
  *	| a count            | what |
  *
- * What the queue thread does, with a count that changes with it.  Who watches
- * it takes one that runs and does not change for a hang; a device may take
- * what time it wants.
+ * What a queue thread does, or one of its pool, with a count that changes
+ * with it.  Who watches it takes one that runs and does not change for a
+ * hang; a device may take what time it wants.
  */
 enum state_beat {
 	STATE_BEAT_ASLEEP,	/* or parked: it waits for something */
@@ -171,7 +171,13 @@ static_assert(sizeof(struct state_throttle) == 64, "one cache line");
  */
 struct state_fence {
 	uint32_t	s_futex;
-	uint8_t		s_pad[60];
+	uint32_t	s_pad0;
+	/*
+	 * Beat word: of the threads of thread_fence alone, each the writer
+	 * of its own.  Was padding: 0, which is asleep.
+	 */
+	uint64_t	s_beat;
+	uint8_t		s_pad1[48];
 };
 static_assert(sizeof(struct state_fence) == 64, "one cache line");
 

@@ -325,6 +325,21 @@ hang__of_a_queue_body()
 	ends 0
 }
 
+# A thread of its pool alone: the queue's waits for it.
+vmmd_test_case hang__of_a_thread
+hang__of_a_thread_body()
+{
+	BLKD=$VMMD_BUILDDIR/tests/torture/spinning-thread
+	start "test=loop count=100 depth=1 progress=20 timeout=30000" \
+	    engine=sync threads=2 slow-us=0
+	old=$(vmmd_pid vda)
+	vmmd_expect -l "queue 0, thread [01], hangs: it runs, and takes no" 20
+	vmmd_expect -l "attached again after death 1"
+	are_gone "$old"
+	vmmd_expect "guest: loop passed" 90
+	ends 0
+}
+
 # is_upgraded NUMBER: so many blkds have been ready.
 is_upgraded()
 {
@@ -479,7 +494,8 @@ atf_init_test_cases()
 	    end__debug_exit kernel__is_none stop__sigterm \
 	    stop__two_signals stop__disobedient death__of_blkd \
 	    death__of_blkd_with_messages death__of_a_request \
-	    hang__of_blkd hang__of_a_queue upgrade__by_sighup \
+	    hang__of_blkd hang__of_a_queue hang__of_a_thread \
+	    upgrade__by_sighup \
 	    upgrade__to_no_program \
 	    death__of_the_vm_process \
 	    death__of_the_monitor lock__two_machines \

@@ -127,6 +127,14 @@ write_state(struct msg *m, const char *what)
 		beat = STATE_BEAT_IN_IO;
 	shared_store(&state->queue[queues - 1].s_beat,
 	    UINT64_C(1) << STATE_BEAT_BITS | beat);
+	beat = STATE_BEAT_ASLEEP;
+	if (first && strcmp(what, "poolspin") == 0)
+		beat = STATE_BEAT_RUNS;
+	else if (first && strcmp(what, "poolwait") == 0)
+		beat = STATE_BEAT_IN_IO;
+	shared_store(&state->thread_fence[queues - 1]
+	    [STATE_THREADS_MAX - 1].s_beat,
+	    UINT64_C(1) << STATE_BEAT_BITS | beat);
 	counter_set(&state->queue[0].s_counters, COUNTER_IN_FLIGHT,
 	    first && strcmp(what, "numb") == 0);
 	state_unmap(state);

@@ -10,6 +10,7 @@
 
 #include "proto/msg.h"
 #include "proto/proto.h"
+#include "shm/state.h"
 #include "vmmd/disk.h"
 #include "vmmd/diskfds.h"
 
@@ -96,8 +97,12 @@ struct disk {
 	struct event		*watch_timer;
 	uint32_t		 ping;		/* unanswered; 0: none */
 	uint64_t		 hangs;
-	uint64_t		 beat[PROTO_QUEUES_MAX];	/* last look */
-	unsigned		 still[PROTO_QUEUES_MAX];	/* looks */
+	/* Each queue's thread, and its pool's. */
+	struct disk_pulse {
+		uint64_t	 beat;	/* last look */
+		unsigned	 still;	/* looks */
+	}			 pulse[PROTO_QUEUES_MAX]
+				    [1 + STATE_THREADS_MAX];
 
 	struct diskfds		 fds;		/* what outlives a blkd */
 	enum proto_engine	 engine;

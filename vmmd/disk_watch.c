@@ -2,7 +2,8 @@
 /*
  * Does a blkd that has something to do still answer, and do its queues?
  * Monitor.  The register thread is asked by PING; of a queue thread, which
- * has better things to do, the beat word in the state is looked at.
+ * has better things to do, and of the threads of its pool, the beat word in
+ * the state is looked at.
  *
  * A disk that is idle is left asleep: one that hangs then is found with its
  * next request, or by the vm process with its next register access.
@@ -40,38 +41,54 @@ has_work(const struct disk *d)
 }
 
 /*
- * The queue that has run for two whole intervals without a step, or -1.  One
- * that is in I/O is left alone: a device may take what time it wants, and
- * what waits for it in the kernel could not be killed either.
+ * It has run for two whole intervals without a step.  One that is in I/O is
+ * left alone: a device may take what time it wants, and what waits for it in
+ * the kernel could not be killed either.
  */
-static int
-find_stuck(struct disk *d)
+static bool
+is_still(struct disk_pulse *p, uint64_t beat)
 {
-	unsigned i;
-	uint64_t beat;
+	if (beat != p->beat || state_beat_what(beat) != STATE_BEAT_RUNS)
+		p->still = 0;
+	else
+		p->still++;
+	p->beat = beat;
+	return p->still >= 2;
+}
 
-	for (i = 0; i < d->conf->queues; i++) {
-		beat = shared_load(&d->shared->queue[i].s_beat);
-		if (beat != d->beat[i] ||
-		    state_beat_what(beat) != STATE_BEAT_RUNS)
-			d->still[i] = 0;
-		else if (++d->still[i] >= 2)
-			return (int)i;
-		d->beat[i] = beat;
-	}
+/* Which thread of a queue: 0 is its own, then those of its pool; or -1. */
+static int
+find_stuck(struct disk *d, unsigned queue)
+{
+	const struct state *s = d->shared;
+	struct disk_pulse *p = d->pulse[queue];
+	unsigned i;
+
+	if (is_still(&p[0], shared_load(&s->queue[queue].s_beat)))
+		return 0;
+	for (i = 0; i < STATE_THREADS_MAX; i++)
+		if (is_still(&p[1 + i],
+		    shared_load(&s->thread_fence[queue][i].s_beat)))
+			return (int)i + 1;
 	return -1;
 }
 
 static bool
 is_stuck(struct disk *d)
 {
-	char why[64];
-	int queue = find_stuck(d);
+	char why[64], who[32] = "";
+	unsigned queue;
+	int thread = -1;
 
-	if (queue == -1)
+	for (queue = 0; queue < d->conf->queues; queue++)
+		if ((thread = find_stuck(d, queue)) != -1)
+			break;
+	if (thread == -1)
 		return false;
-	snprintf(why, sizeof(why), "queue %d hangs: it runs, and takes no"
-	    " step", queue);
+	if (thread > 0)
+		snprintf(who, sizeof(who), ", thread %d,", thread - 1);
+	snprintf(why, sizeof(why), "queue %u%s hangs: it runs, and takes no"
+	    " step", queue, who);
 	d->hangs++;
 	disk_replace(d, why);
 	return true;
@@ -139,7 +156,7 @@ void
 disk_watch_start(struct disk *d)
 {
 	d->ping = 0;
-	memset(d->still, 0, sizeof(d->still));
+	memset(d->pulse, 0, sizeof(d->pulse));
 	if (d->host->hang_ms != 0)
 		arm(d);
 }

@@ -206,6 +206,8 @@ test_well(const char *serial)
 CASE(watch__no_answer, test_hang("numb"))
 CASE(watch__queue_runs_without_a_step, test_hang("spin"))
 CASE(watch__queue_waits_for_its_device, test_well("wait"))
+CASE(watch__pool_thread_runs_without_a_step, test_hang("poolspin"))
+CASE(watch__pool_thread_waits_for_its_device, test_well("poolwait"))
 CASE(watch__idle, test_well("good"))
 
 /* Run until the spare can take over. */
@@ -296,6 +298,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, watch__no_answer);
 	ATF_TP_ADD_TC(tp, watch__queue_runs_without_a_step);
 	ATF_TP_ADD_TC(tp, watch__queue_waits_for_its_device);
+	ATF_TP_ADD_TC(tp, watch__pool_thread_runs_without_a_step);
+	ATF_TP_ADD_TC(tp, watch__pool_thread_waits_for_its_device);
 	ATF_TP_ADD_TC(tp, watch__idle);
 	ATF_TP_ADD_TC(tp, spare__takes_over);
 	ATF_TP_ADD_TC(tp, spare__upgrade);
