@@ -486,8 +486,7 @@ zero_blocks(const struct backing *b, uint64_t offset, uint64_t bytes,
 		return 0;
 	if (b->device && call_device(b, BLKZEROOUT, offset, bytes) == 0)
 		return 0;
-	if (!b->device && allocate(b,
-	    FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, bytes) == 0)
+	if (!b->device && allocate(b, FALLOC_FL_ZERO_RANGE, offset, bytes) == 0)
 		return 0;
 	return -1;
 }

@@ -8,7 +8,7 @@
  *	   |               ^        |
  *	   |               +--------+  short, interrupted: the rest again
  *	   +-> the backing's own calls, in this thread: what O_DIRECT does not
- *	       take as it is, and what the kernel would not do by a ring
+ *	       take as it is, discards, and what the kernel refused to do
  *
  * An operation has at most one request in the ring, which names it by its
  * address.
@@ -17,8 +17,6 @@
  * take turns at waiting for each other.  So what is prepared is handed over
  * in parts, while the rest of the batch is read: tests/bench/RESULTS.md.
  */
-#include <linux/falloc.h>
-
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -166,18 +164,6 @@ prepare_flush(struct engine *e, struct engine_op *op)
 	io_uring_sqe_set_data(sqe, op);
 }
 
-static void
-prepare_range(struct engine *e, struct engine_op *op)
-{
-	bool punch = op->type == ENGINE_DISCARD || op->unmap;
-	struct io_uring_sqe *sqe = next_sqe(e);
-
-	io_uring_prep_fallocate(sqe, backing_fd(e->backing),
-	    FALLOC_FL_KEEP_SIZE | (punch ? FALLOC_FL_PUNCH_HOLE :
-	    FALLOC_FL_ZERO_RANGE), (off_t)op->offset, (off_t)op->bytes);
-	io_uring_sqe_set_data(sqe, op);
-}
-
 /* --- out of it ---------------------------------------------------------- */
 
 /* For the backing's own calls: as soon as the ring has what it gets. */
@@ -246,15 +232,7 @@ completed(struct engine *e, struct engine_op *op, int res)
 	case ENGINE_WRITE:
 		transfer_done(e, op, res);
 		return;
-	case ENGINE_DISCARD:
-	case ENGINE_ZERO:
-		/* The backing knows other ways. */
-		if (res < 0)
-			do_here_later(e, op);
-		else
-			finish(e, op, 0);
-		return;
-	case ENGINE_FLUSH:
+	default:
 		finish(e, op, res < 0 ? -res : 0);
 		return;
 	}
@@ -357,14 +335,10 @@ uring_submit(struct engine *e, struct engine_op *op)
 	case ENGINE_FLUSH:
 		prepare_flush(e, op);
 		return;
+	/* A ring with fallocate would have all its modes: blkd/uring.c. */
 	case ENGINE_DISCARD:
 	case ENGINE_ZERO:
-		if (op->bytes == 0 || backing_is_device(e->backing)) {
-			do_here_later(e, op);
-			return;
-		}
-		backing_claim(e->backing, &op->claim, op->offset, op->bytes);
-		prepare_range(e, op);
+		do_here_later(e, op);
 		return;
 	}
 }

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/memfd.h>
 #include <linux/sockios.h>
@@ -27,18 +28,19 @@
 #define STATX_FLAGS	(AT_EMPTY_PATH | AT_STATX_DONT_SYNC)
 
 /* Private memory, which RLIMIT_DATA bounds, and files: what was sent. */
+#define MAP_KIND	(MAP_TYPE | MAP_GROWSDOWN | MAP_HUGETLB)
 static const struct filter_way mmap_ways[] = {
 	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
-	    FILTER_BITS(3, MAP_TYPE, MAP_PRIVATE)),
+	    FILTER_BITS(3, MAP_KIND, MAP_PRIVATE)),
 	FILTER_WAY2(FILTER_CLEAR(2, (uint64_t)~(PROT_READ | PROT_WRITE)),
-	    FILTER_BITS(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED)),
+	    FILTER_BITS(3, MAP_KIND | MAP_ANONYMOUS, MAP_SHARED)),
 };
 
 static const struct filter_way fcntl_ways[] = {
 	FILTER_WAY(FILTER_INT(1, F_GETFL)),
 	FILTER_WAY(FILTER_INT(1, F_GET_SEALS)),
-	FILTER_WAY2(FILTER_INT(1, F_ADD_SEALS), FILTER_INT(2,
-	    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)),
+	{ FILTER_START, 2, { FILTER_INT(1, F_ADD_SEALS), FILTER_INT(2,
+	    F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) } },
 	/* eventfds, so that nobody waits for a front-end */
 	FILTER_WAY2(FILTER_INT(1, F_SETFL), FILTER_INT(2,
 	    O_RDWR | O_NONBLOCK)),
@@ -53,6 +55,13 @@ static const struct filter_way statx_ways[] = {
 
 static const struct filter_way memfd_create_ways[] = {
 	FILTER_WAY(FILTER_INT(1, MFD_CLOEXEC | MFD_ALLOW_SEALING)),
+};
+
+/* Mode 0: the size of what memfd_create made. */
+static const struct filter_way fallocate_ways[] = {
+	FILTER_WAY(FILTER_INT(1, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)),
+	FILTER_WAY(FILTER_INT(1, FALLOC_FL_ZERO_RANGE)),
+	{ FILTER_START, 1, { FILTER_INT(1, 0) } },
 };
 
 static const struct filter_way dup3_ways[] = {
@@ -93,7 +102,6 @@ static const struct filter_row rows[] = {
 	    " is"),
 	BOTH_IF(fcntl, "seals and access modes"),
 	BOTH_IF(dup3, "another kick or call in the place of the one before"),
-	BOTH_IF(memfd_create, "GET_INFLIGHT_FD: a state that outlives us"),
 	BOTH(rt_sigreturn, "the way back from SIGBUS: memory that shrank"),
 
 	/* the backing file: blkd/engine_sync.c, blkd/backing_file.c */
@@ -104,8 +112,8 @@ static const struct filter_row rows[] = {
 	ROW(pwritev, FILTER_BOTH, FILTER_VECTORED, 0, NULL, 0,
 	    "OUT, of several buffers"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
-	BOTH_AS(fallocate, "DISCARD, WRITE_ZEROES on a file; the size of a"
-	    " state"),
+	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file; a journal made"
+	    " empty again"),
 	BOTH_IF(ioctl, "DISCARD, WRITE_ZEROES on a block device; its"
 	    " size; what kind of socket the channel for news is"),
 
@@ -127,6 +135,7 @@ static const struct filter_row rows[] = {
 	START(fstat, "what a descriptor is; not seen: glibc before 2.33"),
 	START_AS(newfstatat, "the same, as glibc 2.33 to 2.38 ask"),
 	START(lseek, "the size of the backing"),
+	START_IF(memfd_create, "what GET_INFLIGHT_FD gives; memory of nobody"),
 	START(eventfd2, "what wakes a queue thread; places for kicks"),
 	START_AS(clone, "queue threads"),
 	START_AS(rt_sigaction, "the first pthread_create(3): libc's own signal"),
@@ -160,8 +169,9 @@ void
 seccomp_table_policy_vhost(struct sandbox_policy *policy)
 {
 	*policy = (struct sandbox_policy){
-		/* std 3, the door 6, four a queue, messages 8, engines 8 */
-		.nofile = 96,
+		/* std 3, the door 6, four a queue, messages 8, engines 8, */
+		/* journals 8 */
+		.nofile = 104,
 		.threads = 10,
 		.data = 256ull << 20,
 		.table = &seccomp_table_vhost,

@@ -198,7 +198,6 @@ send_reply(struct vhost *v)
 	}
 	rc = vhost_conn_reply(&v->conn, v->conn.msg.h.m_request, &r->p,
 	    r->bytes, r->fd);
-	fd_close(&r->fd);
 	if (rc == -1)
 		return vhost_messages_refuse(v, "the reply cannot be sent: %s",
 		    strerror(errno));
@@ -376,12 +375,14 @@ vhost_make(struct disk *disk)
 	v->disk = disk;
 	v->nothing = v->newsfd = -1;
 	vhost_conn_init(&v->conn);
+	for (i = 0; i < VHOST_JOURNALS; i++)
+		v->journalfd[i] = -1;
 	for (i = 0; i < PROTO_QUEUES_MAX; i++)
 		v->ring[i].kickslot = v->ring[i].callslot =
 		    v->ring[i].errfd = -1;
 	v->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->eventfd != -1 && vhost_fault_watch(&v->mem, v->eventfd) == 0 &&
-	    vhost_ring_make(v) == 0)
+	    vhost_inflight_make(v) == 0 && vhost_ring_make(v) == 0)
 		return v;
 	vhost_free(v);
 	errno = ENOMEM;
@@ -401,6 +402,7 @@ vhost_free(struct vhost *v)
 	(void)vhost_fault_watch(NULL, -1);
 	state_unmap(v->disk->journal);
 	v->disk->journal = NULL;
+	vhost_inflight_free(v);
 	fd_close(&v->eventfd);
 	free(v);
 }

@@ -82,10 +82,13 @@ struct vhost_rule {
 	uint64_t	 needs;		/* protocol features negotiated */
 };
 
+/* So many GET_INFLIGHT_FD until the first one's is made empty again. */
+#define VHOST_JOURNALS	8u
+
 struct vhost_reply {
 	bool			 wanted;	/* the message has one */
 	uint32_t		 bytes;
-	int			 fd;		/* -1: none; closed when sent */
+	int			 fd;		/* -1: none; not the reply's */
 	union vhost_payload	 p;
 };
 
@@ -103,6 +106,8 @@ struct vhost {
 	const struct vhost_rule	*waiting;	/* for rings to rest */
 	bool			 ending;
 	struct vhost_reply	 reply;
+	int			 journalfd[VHOST_JOURNALS];
+	unsigned		 journals;	/* given so far */
 	int			 newsfd;	/* for what we send; -1: none */
 	bool			 capacity_read;	/* by the front-end: */
 	uint64_t		 capacity;	/* so many sectors */
@@ -148,6 +153,9 @@ void	vhost_ring_unstick(struct vhost *);
 
 /* --- vhost_inflight.c -------------------------------------------------- */
 
+/* Before the sandbox narrows; -1 and errno. */
+int	vhost_inflight_make(struct vhost *);
+void	vhost_inflight_free(struct vhost *);
 int	vhost_inflight_get(struct vhost *, struct vhost_msg *);
 int	vhost_inflight_set(struct vhost *, struct vhost_msg *);
 

@@ -8,6 +8,9 @@
  * a state of vmmd's is: the memfd and the head here, a ring's journal when
  * the ring starts (inflight.c).  Registers, throttle and counters of that
  * state are not used: they would be in the hands of others.
+ *
+ * A few are made before the sandbox narrows, and given in turn: one that may
+ * make memfds as it likes can fill the host's memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,6 +18,7 @@
 #include "blkd/disk.h"
 #include "blkd/vhost_impl.h"
 #include "shm/state.h"
+#include "util/fd.h"
 
 static int
 check_shape(struct vhost *v, const struct vhost_inflight *i)
@@ -28,14 +32,39 @@ check_shape(struct vhost *v, const struct vhost_inflight *i)
 }
 
 int
+vhost_inflight_make(struct vhost *v)
+{
+	unsigned i;
+
+	for (i = 0; i < VHOST_JOURNALS; i++) {
+		v->journalfd[i] = state_make(v->disk->queues,
+		    v->disk->queue_size);
+		if (v->journalfd[i] == -1)
+			return -1;
+	}
+	return 0;
+}
+
+void
+vhost_inflight_free(struct vhost *v)
+{
+	unsigned i;
+
+	for (i = 0; i < VHOST_JOURNALS; i++)
+		fd_close(&v->journalfd[i]);
+}
+
+int
 vhost_inflight_get(struct vhost *v, struct vhost_msg *m)
 {
 	const struct vhost_inflight *i = &m->p.m_inflight;
 
 	if (check_shape(v, i) == -1)
 		return -1;
-	v->reply.fd = state_make(v->disk->queues, v->disk->queue_size);
-	if (v->reply.fd == -1)
+	/* In turn: what a front-end of before has may be wanted again. */
+	v->reply.fd = v->journalfd[v->journals++ % VHOST_JOURNALS];
+	if (state_make_again(v->reply.fd, v->disk->queues,
+	    v->disk->queue_size) == -1)
 		return vhost_messages_refuse(v, "cannot make a buffer: %s",
 		    strerror(errno));
 	v->reply.wanted = true;

@@ -5,6 +5,7 @@
  * in it is as hostile as the guest.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,32 +30,53 @@ unmap_keeping_errno(struct state *s)
 	errno = saved;
 }
 
-int
-state_make(unsigned queues, unsigned queue_size)
+/* The head of what is empty. */
+static int
+begin(int fd, unsigned queues, unsigned queue_size)
 {
-	struct state *s;
-	int fd;
+	struct state *s = memfd_map(fd, sizeof(*s), true);
 
-	if (!shape_is_valid(queues, queue_size)) {
-		errno = EINVAL;
+	if (s == NULL)
 		return -1;
-	}
-	if ((fd = memfd_make("vmmd-state", sizeof(*s))) == -1)
-		return -1;
-	if ((s = memfd_map(fd, sizeof(*s), true)) == NULL) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		return -1;
-	}
 	s->head = (struct state_head) {
 		.s_magic = STATE_MAGIC, .s_version = STATE_VERSION,
 		.s_bytes = sizeof(*s),
 		.s_queues = queues, .s_queue_size = queue_size,
 	};
 	memfd_unmap(s, sizeof(*s));
+	return 0;
+}
+
+int
+state_make(unsigned queues, unsigned queue_size)
+{
+	int fd, saved;
+
+	if (!shape_is_valid(queues, queue_size)) {
+		errno = EINVAL;
+		return -1;
+	}
+	fd = memfd_make("vmmd-state", sizeof(struct state));
+	if (fd != -1 && begin(fd, queues, queue_size) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
 	return fd;
+}
+
+int
+state_make_again(int fd, unsigned queues, unsigned queue_size)
+{
+	if (!shape_is_valid(queues, queue_size)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+	    sizeof(struct state)) == -1)
+		return -1;
+	return begin(fd, queues, queue_size);
 }
 
 static struct state *

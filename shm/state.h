@@ -240,6 +240,9 @@ static_assert(offsetof(struct state, queue) % 64 == 0, "own line");
  */
 int	state_make(unsigned queues, unsigned queue_size);
 
+/* The same, in what state_make made before; who has it mapped sees it. */
+int	state_make_again(int fd, unsigned queues, unsigned queue_size);
+
 /*
  * Map a state that a peer sent, after checking the memfd and the head
  * against what the peer said beside it.  blkd maps it writable, the others

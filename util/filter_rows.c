@@ -37,10 +37,13 @@
 
 #define LIBC_SETXID	33	/* __SIGRTMIN + 1 */
 
+/* Not a stack that grows: it is no data, which RLIMIT_DATA bounds. */
+#define MAP_KIND	(MAP_TYPE | MAP_GROWSDOWN | MAP_HUGETLB)
+
 const struct filter_way filter_ways_mmap[2] = {
-	FILTER_WAY2(NO_EXEC(2), FILTER_BITS(3, MAP_TYPE, MAP_PRIVATE)),
+	FILTER_WAY2(NO_EXEC(2), FILTER_BITS(3, MAP_KIND, MAP_PRIVATE)),
 	{ FILTER_START, 2, { NO_EXEC(2),
-	    FILTER_BITS(3, MAP_TYPE | MAP_ANONYMOUS, MAP_SHARED) } },
+	    FILTER_BITS(3, MAP_KIND | MAP_ANONYMOUS, MAP_SHARED) } },
 };
 
 const struct filter_way filter_ways_mprotect[1] = {
@@ -59,10 +62,13 @@ const struct filter_way filter_ways_statx[1] = {
 	FILTER_WAY(FILTER_INT(2, AT_EMPTY_PATH)),
 };
 
-/* Nothing that moves what is behind a hole. */
-const struct filter_way filter_ways_fallocate[1] = {
-	FILTER_WAY(FILTER_ONLY(1, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
-	    FALLOC_FL_ZERO_RANGE)),
+/*
+ * Nothing that moves what is behind a hole.  Blocks are not allocated past
+ * the end with the size kept: RLIMIT_FSIZE would not count them.
+ */
+const struct filter_way filter_ways_fallocate[2] = {
+	FILTER_WAY(FILTER_INT(1, FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)),
+	FILTER_WAY(FILTER_INT(1, FALLOC_FL_ZERO_RANGE)),
 };
 
 const struct filter_way filter_ways_ioctl[2] = {

@@ -49,7 +49,7 @@ extern const struct filter_way	filter_ways_newfstatat[1];
 extern const struct filter_way	filter_ways_statx[1];
 
 /* A backing file, and the same on a block device: holes and zeroes. */
-extern const struct filter_way	filter_ways_fallocate[1];
+extern const struct filter_way	filter_ways_fallocate[2];
 extern const struct filter_way	filter_ways_ioctl[2];
 
 /*

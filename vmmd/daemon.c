@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bsd/libutil.h>
@@ -18,6 +19,9 @@
 #include "util/log.h"
 #include "vmmd/daemon.h"
 #include "vmmd/rundir.h"
+
+#define LOOKS		10
+#define LOOK_NS		20000000
 
 struct daemon_state {
 	struct pidfh	*pid_file;	/* NULL: none */
@@ -28,9 +32,18 @@ struct daemon_state {
 static enum exitcode_reason
 open_pid_file(struct daemon_state *d, const char *path)
 {
+	const struct timespec nap = { 0, LOOK_NS };
 	pid_t other = 0;
+	int i;
 
-	if ((d->pid_file = pidfile_open(path, 0644, &other)) != NULL) {
+	/* Who only looks whether it runs has the lock for a moment. */
+	for (i = 0; i < LOOKS; i++) {
+		d->pid_file = pidfile_open(path, 0644, &other);
+		if (d->pid_file != NULL || errno != EEXIST)
+			break;
+		nanosleep(&nap, NULL);
+	}
+	if (d->pid_file != NULL) {
 		if (realpath(path, d->path) == NULL)
 			d->path[0] = '\0';
 		return EXITCODE_NONE;

@@ -60,8 +60,12 @@ drop_rights(void)
 	if (over)
 		capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED,
 		    CAP_DAC_OVERRIDE, -1);
-	(void)capng_apply(CAPNG_SELECT_CAPS);
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+		log_warning("the sweeper keeps its capabilities: %s",
+		    strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		log_warning("the sweeper may gain privileges: %s",
+		    strerror(errno));
 }
 
 /*

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <linux/falloc.h>
+#include <linux/memfd.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +39,30 @@ static long
 allocate_beyond(const struct outside *out)
 {
 	return syscall(SYS_fallocate, out->backing, 0, 0, UINT64_C(1) << 30);
+}
+
+/* Space of the host's file system that no size of the image tells of. */
+static long
+allocate_keeping_size(const struct outside *out)
+{
+	return syscall(SYS_fallocate, out->backing, FALLOC_FL_KEEP_SIZE,
+	    UINT64_C(1) << 30, UINT64_C(64) << 20);
+}
+
+static long
+zero_keeping_size(const struct outside *out)
+{
+	return syscall(SYS_fallocate, out->backing, FALLOC_FL_KEEP_SIZE |
+	    FALLOC_FL_ZERO_RANGE, UINT64_C(1) << 30, UINT64_C(64) << 20);
+}
+
+/* A stack is not counted as data. */
+static long
+fill_stack_memory(const struct outside *out)
+{
+	(void)out;
+	return syscall(SYS_mmap, NULL, CHUNK, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0);
 }
 
 static long
@@ -70,6 +96,14 @@ fill_memfd(const struct outside *out)
 	if ((fd = syscall(SYS_memfd_create, "x", 8)) == -1)
 		return -1;
 	return syscall(SYS_ftruncate, fd, UINT64_C(1) << 30);
+}
+
+/* As blkd itself makes them, where it does; each is as large as an image. */
+static long
+fill_sealed_memfd(const struct outside *out)
+{
+	(void)out;
+	return syscall(SYS_memfd_create, "x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
 static long
@@ -163,8 +197,12 @@ descriptors_in_flight(const struct outside *out)
 const struct try tries_amounts[] = {
 	{ "grow_backing", grow_backing, .sealed = EFBIG, .vm = KILLED,
 	    .layers = { EFBIG } },
-	{ "allocate_beyond", allocate_beyond, .sealed = EFBIG, .vm = KILLED,
+	{ "allocate_beyond", allocate_beyond, .sealed = KILLED,
 	    .layers = { EFBIG } },
+	{ "allocate_keeping_size", allocate_keeping_size, .sealed = KILLED },
+	{ "zero_keeping_size", zero_keeping_size, .sealed = KILLED },
+	{ "fill_stack_memory", fill_stack_memory, .sealed = KILLED },
+	{ "fill_sealed_memfd", fill_sealed_memfd, .sealed = KILLED },
 	{ "fill_private_memory", fill_private_memory, .sealed = ENOMEM,
 	    .layers = { ENOMEM } },
 	{ "fill_shared_memory", fill_shared_memory, .sealed = KILLED },
@@ -173,7 +211,7 @@ const struct try tries_amounts[] = {
 	    .layers = { EMFILE } },
 	{ "fill_tasks", fill_tasks, .sealed = KILLED, .layers = { EAGAIN } },
 	{ "lock_memory", lock_memory, .sealed = KILLED },
-	{ "huge_pages", huge_pages, .sealed = ENOMEM, .layers = { ENOMEM } },
+	{ "huge_pages", huge_pages, .sealed = KILLED, .layers = { ENOMEM } },
 	{ "message_queue", message_queue, .sealed = KILLED,
 	    .layers = { EMFILE, ENOSYS, EACCES } },
 	{ "flood_channel", flood_channel, .sealed = EAGAIN,

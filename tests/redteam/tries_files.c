@@ -347,7 +347,7 @@ const struct try tries_files[] = {
 	{ "nonblock_kick", nonblock_kick, .sealed = KILLED },
 	{ "seal_gmem", seal_gmem, .sealed = KILLED, .layers = { EPERM } },
 	{ "shrink_gmem", shrink_gmem, .sealed = KILLED, .layers = { EPERM } },
-	{ "grow_gmem", grow_gmem, .sealed = EFBIG, .vm = KILLED,
+	{ "grow_gmem", grow_gmem, .sealed = KILLED,
 	    .layers = { EPERM, EFBIG } },
 	{ "inherited_descriptors", inherited_descriptors,
 	    .sealed = KILLED, .layers = { EBADF } },

@@ -64,9 +64,12 @@ function number(result)
 	return result ~ /in strace's PID NS/ ? 0 : result + 0
 }
 
-# A call has begun: counted as the stage is now.
+# A call has begun: of the stage that it is now.  Counted once it returns, for
+# then the filter has let it pass: one that never does is of a process that was
+# killed, whose number may be another's by now, or does not return at all.
 function begin(tid, p, name, line,    key)
 {
+	delete begun[tid]
 	if (name == "openat" && line ~ /blkd[^"\/]*\.page"/)
 		role[p] = ""
 	if (role[p] == "" || filters[p] == 0)
@@ -76,9 +79,18 @@ function begin(tid, p, name, line,    key)
 		return
 	key = role[p] " " (filters[p] == 1 ? "start" : "serve") " " name \
 	    " " signature(name, line)
-	if (!(key in seen))
+	if (!(key in seen) && !(key in example))
 		example[key] = tid " " program[p] " " line
-	seen[key]++
+	begun[tid] = key
+	if (name ~ /^exit(_group)?$/)
+		count(tid)
+}
+
+function count(tid)
+{
+	if (tid in begun)
+		seen[begun[tid]]++
+	delete begun[tid]
 }
 
 # Whose is this new number?  The kernel knows, while it lives.
@@ -169,6 +181,7 @@ function forget(tid)
 	delete filters[tid]
 	delete program[tid]
 	delete open[tid]
+	delete begun[tid]
 	ended[tid] = 1
 }
 
@@ -196,7 +209,7 @@ function finish(tid, p, name, line, result)
 	else if (name == "seccomp" && result == 0 && \
 	    line ~ /SECCOMP_SET_MODE_FILTER/ && line ~ /TSYNC/)
 		filters[p]++
-	else if (name == "execve" && result == 0) {
+	else if (name ~ /^execve(at)?$/ && result == 0) {
 		leader[tid] = p = tid
 		filters[p] = 0
 		role[p] = role_of(line)
@@ -216,8 +229,9 @@ function handle(tid, line,    p, name, result)
 		sub(/^<\.\.\. /, "", name)
 		sub(/ resumed.*/, "", name)
 		result = line
-		if (!sub(/.*\) += /, "", result))
+		if (!sub(/.*\) += /, "", result) || result ~ /^\?/)
 			return
+		count(tid)
 		finish(tid, p, name, open[tid] " " line, number(result))
 		return
 	}
@@ -231,8 +245,10 @@ function handle(tid, line,    p, name, result)
 		return
 	}
 	result = line
-	if (sub(/.*\) += /, "", result))
+	if (sub(/.*\) += /, "", result) && result !~ /^\?/) {
+		count(tid)
 		finish(tid, p, name, line, number(result))
+	}
 }
 
 BEGIN {

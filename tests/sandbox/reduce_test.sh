@@ -166,8 +166,44 @@ double__is_not_counted_body()
 	calls
 }
 
+# Behind a socket that was given, the parent runs what it has open.
+atf_test_case vhost__by_descriptor
+vhost__by_descriptor_body()
+{
+	reduce <<-END
+	1 clone(child_stack=NULL, flags=SIGCHLD) = 7
+	7 execveat(5, "", ["blkd", "--inner", "-f", "image"], 0x7f /* 0 vars */, AT_EMPTY_PATH) = 0
+	7 $filter
+	7 $filter
+	7 accept4(3, NULL, NULL, SOCK_CLOEXEC|SOCK_NONBLOCK) = 4
+	END
+	grep -q '^vhost serve accept4' got || atf_fail "not of vhost"
+	! grep -q '^blkd' got || atf_fail "of blkd"
+}
+
+# Of one that was killed strace may print anything.
+atf_test_case call__that_never_returns
+call__that_never_returns_body()
+{
+	{
+		serves 7 blkd
+		echo '7 mount(0x55b0, 0x55b1, 0x55b2, MS_RDONLY, 0x55b3 <unfinished ...>'
+		echo '7 +++ killed by SIGKILL +++'
+		serves 8 blkd
+		echo '8 getpid( <unfinished ...>'
+		echo '8 <... getpid resumed>) = ?'
+		serves 9 blkd
+		echo '9 lseek(3, 0, SEEK_END <unfinished ...>'
+		echo '9 <... lseek resumed>) = 512'
+		echo '9 exit_group(0) = ?'
+	} | reduce
+	calls 'blkd serve exit_group - 1' 'blkd serve lseek - 1'
+}
+
 atf_init_test_cases()
 {
+	atf_add_test_case call__that_never_returns
+	atf_add_test_case vhost__by_descriptor
 	atf_add_test_case stage__of_each_call
 	atf_add_test_case process__of_each_kind
 	atf_add_test_case process__of_a_thread
