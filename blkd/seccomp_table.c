@@ -84,7 +84,8 @@ static const struct filter_row rows[] = {
 	START_IF(getsockopt, "is it the kind of socket"),
 	START(eventfd2, "what wakes a queue thread"),
 	START_AS(clone, "queue threads"),
-	START(exit, "pthread_exit(3), where an ATTACH fails"),
+	START(exit, "pthread_exit(3); not seen: an ATTACH that fails so"
+	    " late"),
 	START_AS(madvise, "the same gives the stack back;"
 	    " not seen: an ATTACH that fails so late"),
 	START_AS(rt_sigaction, "the first pthread_create(3): libc's own signal"),

@@ -108,9 +108,9 @@ static const struct filter_row rows[] = {
 	BOTH(pread64, "IN"),
 	BOTH(pwrite64, "OUT"),
 	ROW(preadv, FILTER_BOTH, FILTER_VECTORED, 0, NULL, 0,
-	    "IN, in several buffers"),
+	    "IN, in several buffers; not seen: guests of tests/nested do so"),
 	ROW(pwritev, FILTER_BOTH, FILTER_VECTORED, 0, NULL, 0,
-	    "OUT, of several buffers"),
+	    "OUT, of several buffers; not seen: the same"),
 	BOTH(fdatasync, "FLUSH; OUT in write-through mode"),
 	BOTH_IF(fallocate, "DISCARD, WRITE_ZEROES on a file; a journal made"
 	    " empty again"),
@@ -155,8 +155,7 @@ static const struct filter_row rows[] = {
 	REFUSE(clone3, ENOSYS, "flags in memory: libc then uses clone;"
 	    " not seen: no thread is made while it serves"),
 	ROW(mprotect, FILTER_SERVE, 0, ENOMEM, NULL, 0,
-	    "malloc(3) in threads then uses the heap of the main thread; not"
-	    " seen: their first part was enough"),
+	    "malloc(3) in threads then uses the heap of the main thread"),
 };
 
 const struct filter_table seccomp_table_vhost = {
