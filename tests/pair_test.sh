@@ -295,7 +295,7 @@ death__of_a_request_body()
 	vmmd_console >console
 	atf_check -o ignore grep "the device answers IOERR" console
 	vmmd_log >log
-	atf_check -o inline:'3\n' grep -c "blkd ended: signal 4" log
+	atf_check -o inline:'3\n' grep -c "blkd ended: exit code 70" log
 }
 
 vmmd_test_case hang__of_blkd

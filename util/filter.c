@@ -70,10 +70,25 @@ filter_build_sections(void)
 #endif
 }
 
+/* The checks of a way, with what only this process knows. */
+static void
+fill_in(const struct filter_way *way, struct scmp_arg_cmp *check)
+{
+	unsigned i;
+
+	for (i = 0; i < way->nchecks; i++) {
+		check[i] = way->check[i];
+		if (check[i].op == SCMP_CMP_MASKED_EQ &&
+		    check[i].datum_b == FILTER_OWN_PID)
+			check[i].datum_b = (uint32_t)getpid();
+	}
+}
+
 /* Returns 0 or a negative errno, as libseccomp does. */
 static int
 add_row(scmp_filter_ctx ctx, const struct filter_row *row, unsigned stage)
 {
+	struct scmp_arg_cmp check[FILTER_CHECKS_MAX];
 	uint32_t action = SCMP_ACT_ALLOW;
 	size_t i;
 	int rc;
@@ -87,8 +102,9 @@ add_row(scmp_filter_ctx ctx, const struct filter_row *row, unsigned stage)
 		if (row->ways[i].stages != 0 &&
 		    (row->ways[i].stages & stage) == 0)
 			continue;
+		fill_in(&row->ways[i], check);
 		rc = seccomp_rule_add_exact_array(ctx, action, row->nr,
-		    row->ways[i].nchecks, row->ways[i].check);
+		    row->ways[i].nchecks, check);
 		if (rc != 0 && rc != -EEXIST)
 			return rc;
 	}

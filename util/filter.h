@@ -73,6 +73,10 @@ struct filter_row {
 	{ (arg), SCMP_CMP_MASKED_EQ, (mask), (value) }
 #define FILTER_LONG(arg, value) \
 	{ (arg), SCMP_CMP_EQ, (value), 0 }
+/* The number of the process that compiles the filter: itself. */
+#define FILTER_OWN_PID	UINT64_MAX
+#define FILTER_SELF(arg) \
+	{ (arg), SCMP_CMP_MASKED_EQ, 0xffffffffu, FILTER_OWN_PID }
 #define FILTER_WAY(...)		{ 0, 1, { __VA_ARGS__ } }
 #define FILTER_WAY2(a, b)	{ 0, 2, { a, b } }
 

@@ -66,9 +66,9 @@ static const struct filter_way setsockopt_ways[] = {
 	FILTER_WAY2(FILTER_INT(1, SOL_SOCKET), FILTER_INT(2, SO_RCVTIMEO)),
 };
 
-/* Out of KVM_RUN.  Who else could get it is outside the pid namespace. */
+/* Out of KVM_RUN. */
 static const struct filter_way tgkill_ways[] = {
-	FILTER_WAY(FILTER_INT(2, SIGUSR1)),
+	FILTER_WAY2(FILTER_SELF(0), FILTER_INT(2, SIGUSR1)),
 };
 
 static const struct filter_row rows[] = {

@@ -44,6 +44,7 @@ MONITOR(stop_monitor, SYS_kill, out->monitor, SIGSTOP)
 MONITOR(probe_monitor, SYS_kill, out->monitor, 0)
 MONITOR(kill_sibling, SYS_kill, out->sibling, SIGKILL)
 MONITOR(tgkill_sibling, SYS_tgkill, out->sibling, out->sibling, SIGKILL)
+MONITOR(interrupt_sibling, SYS_tgkill, out->sibling, out->sibling, SIGUSR1)
 MONITOR(tkill_monitor, SYS_tkill, out->monitor, SIGKILL)
 MONITOR(sigqueue_monitor, SYS_rt_sigqueueinfo, out->monitor, SIGTERM,
     &(siginfo_t){ .si_code = SI_QUEUE })
@@ -368,6 +369,8 @@ const struct try tries_processes[] = {
 	{ "kill_sibling", kill_sibling, .sealed = KILLED,
 	    .layers = NOBODY_THERE },
 	{ "tgkill_sibling", tgkill_sibling, .sealed = KILLED,
+	    .layers = NOBODY_THERE },
+	{ "interrupt_sibling", interrupt_sibling, .sealed = KILLED,
 	    .layers = NOBODY_THERE },
 	{ "tkill_monitor", tkill_monitor, .sealed = KILLED,
 	    .layers = NOBODY_THERE },
