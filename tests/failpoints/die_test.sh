@@ -77,14 +77,15 @@ guest()
 	vmmd_start "$kernel" -m 64M -o mmio-cmdline=yes -a "$@"
 }
 
-# kill_at POINT PASSES: and more requests after that than can be in flight.
+# kill_at POINT PASSES [MORE]: and more requests after that than can be in
+# flight.
 deaths=0
 kill_at()
 {
 	arm "$1" "$2"
 	deaths=$((deaths + 1))
 	vmmd_until 20 has_died $deaths
-	vmmd_until 20 is_past $(($(answered) + 300))
+	vmmd_until 20 is_past $(($(answered) + ${3-300}))
 	echo "died: $1"
 }
 
@@ -140,8 +141,8 @@ die__with_threads_body()
 	for point in $serving; do
 		for when in before after; do
 			[ $point/$when != interrupt/after ] || continue
-			kill_at $point/$when 40
-			vmmd_until 20 turn_past $(($(turns) + 50))
+			kill_at $point/$when 20 50
+			vmmd_until 20 turn_past $(($(turns) + 20))
 		done
 	done
 	vmmd_moves vda
